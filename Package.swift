@@ -1,0 +1,44 @@
+// swift-tools-version: 6.2
+// The manifest is the map of the house: one directory = one module = one layer, and a target
+// depends only on targets above it. `make build` refuses an import that is not declared here.
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+    // Exclusivity is proved by the tests, which run with the checks on (debug builds).
+    .unsafeFlags(
+        ["-enforce-exclusivity=unchecked", "-cross-module-optimization"],
+        .when(configuration: .release)),
+]
+
+func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+    name: "martlet",
+    products: [.executable(name: "martlet-server", targets: ["martlet-server"])],
+    targets: [
+        .target(
+            name: "CSystem",
+            cSettings: [.unsafeFlags(["-O3"], .when(configuration: .release))],
+            linkerSettings: [.linkedLibrary("jemalloc")]),
+        layer("Base", ["CSystem"]),
+        layer("RESP", ["Base"]),
+        layer("Causality", ["Base"]),
+        layer("Keyspace", ["Base", "CSystem", "Causality"]),
+        layer("Commands", ["Base", "CSystem", "RESP", "Causality", "Keyspace"]),
+        layer("Node", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
+        layer("Reactor", ["Base", "CSystem"]),
+        .executableTarget(
+            name: "martlet-server", dependencies: ["Base", "Node", "Reactor"],
+            swiftSettings: settings),
+    ]
+)

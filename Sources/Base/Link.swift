@@ -1,0 +1,84 @@
+/// One client's byte channel between a shell (sockets, or the simulator's network) and the node.
+///
+/// The shell moves bytes and knows nothing of commands; the node reads `input`, fills `output`
+/// and sets `state`. Owned and freed by the shell; touched by its loop's thread only.
+public struct Link {
+    public var descriptor: Int32
+    /// Tells late events of a closed and reused descriptor from this link's own.
+    public var registration: UInt32
+    public var state: LinkState = []
+    /// The node's session for this link.
+    public var session: UnsafeMutableRawPointer?
+    public var input = InputBuffer()
+    public var output = OutputBuffer()
+
+    public init(descriptor: Int32, registration: UInt32) {
+        self.descriptor = descriptor
+        self.registration = registration
+    }
+}
+
+public typealias LinkPointer = UnsafeMutablePointer<Link>
+
+public struct LinkState: OptionSet, Sendable {
+    public let rawValue: UInt32
+
+    @inline(__always)
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+    /// On this turn's list of links with something to send or to close.
+    public static let dirty = LinkState(rawValue: 1)
+    /// The socket did not take everything; waiting until it can.
+    public static let congested = LinkState(rawValue: 2)
+    /// The last read filled its room: there may be more without a new event.
+    public static let unread = LinkState(rawValue: 4)
+    /// Close once the output has gone.
+    public static let closeAfterFlush = LinkState(rawValue: 8)
+    /// Close now; the output is dropped.
+    public static let close = LinkState(rawValue: 16)
+    /// The node wants no more input for now (blocked or paused client).
+    public static let held = LinkState(rawValue: 32)
+    /// On the shell's list of links to read without waiting for an event.
+    public static let queuedForReading = LinkState(rawValue: 64)
+    /// The peer has closed its side.
+    public static let ended = LinkState(rawValue: 128)
+}
+
+/// What a loop of the shell drives: one loop's share of the node.
+///
+/// All calls come from the loop's own thread. A turn is: `turnBegan`, any number of `opened`,
+/// `received`, `ended`, then `execute`, then the shell sends and closes what `markDirty` collected,
+/// then `turnEnded`.
+open class LinkHandler {
+    public init() {}
+
+    /// Links with output to send or a close to carry out after this turn. Owned by the handler.
+    public var dirty: [LinkPointer] = []
+
+    /// A client connected. Set `session`; fill `output` or set `close` to refuse it.
+    open func opened(_ link: LinkPointer) {}
+
+    /// `count` bytes arrived at `bytes`, which stay in place until `execute` returns.
+    /// With `own`, they are in the link's own input buffer (and earlier unparsed bytes precede them).
+    open func received(_ link: LinkPointer, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, own: Bool) {}
+
+    /// Runs everything parsed so far. The shell may reuse its arena afterwards.
+    open func execute() {}
+
+    /// The link is about to be freed.
+    open func closed(_ link: LinkPointer) {}
+
+    /// The clock is read once per turn. `wall` in microseconds since 1970, `monotonic` in nanoseconds.
+    open func turnBegan(wall: Int64, monotonic: UInt64) {}
+
+    /// Timers and mail. Answers how many milliseconds the loop may sleep, -1 for as long as nothing happens.
+    open func turnEnded(monotonic: UInt64) -> Int32 { -1 }
+
+    @inline(__always)
+    public final func markDirty(_ link: LinkPointer) {
+        if !link.pointee.state.contains(.dirty) {
+            link.pointee.state.insert(.dirty)
+            dirty.append(link)
+        }
+    }
+}

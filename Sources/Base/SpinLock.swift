@@ -1,0 +1,21 @@
+import CSystem
+
+/// A lock for short critical sections: spins about a microsecond, then sleeps on a futex.
+/// Lives at a fixed address (it is the address that threads sleep on).
+public final class SpinLock: @unchecked Sendable {
+    private let word: UnsafeMutablePointer<UInt32>
+
+    public init() {
+        word = .allocate(capacity: 1)
+        word.initialize(to: 0)
+    }
+
+    deinit { word.deallocate() }
+
+    @inline(__always)
+    public func withLock<R>(_ body: () throws -> R) rethrows -> R {
+        cs_lock(word)
+        defer { cs_unlock(word) }
+        return try body()
+    }
+}

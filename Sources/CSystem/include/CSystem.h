@@ -1,0 +1,285 @@
+// What Swift cannot say by itself on Linux: single instructions, atomics on raw memory, epoll and
+// sockets. Everything small is static inline, so that the importer hands its body to Swift's optimizer.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CS_INLINE static inline __attribute__((always_inline))
+
+// ---- memory --------------------------------------------------------------------------------
+
+CS_INLINE void cs_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+CS_INLINE void cs_prefetch_write(const void *p) { __builtin_prefetch(p, 1, 3); }
+
+CS_INLINE uint32_t cs_load_u32(const void *p) { return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED); }
+CS_INLINE void cs_store_u32(void *p, uint32_t v) { __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELAXED); }
+CS_INLINE uint64_t cs_load_u64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED); }
+CS_INLINE void cs_store_u64(void *p, uint64_t v) { __atomic_store_n((uint64_t *)p, v, __ATOMIC_RELAXED); }
+CS_INLINE uint32_t cs_load_acquire_u32(const void *p) { return __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE); }
+CS_INLINE void cs_store_release_u32(void *p, uint32_t v) { __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELEASE); }
+CS_INLINE uint64_t cs_load_acquire_u64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE); }
+CS_INLINE void cs_store_release_u64(void *p, uint64_t v) { __atomic_store_n((uint64_t *)p, v, __ATOMIC_RELEASE); }
+CS_INLINE uint64_t cs_load_ordered_u64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_SEQ_CST); }
+CS_INLINE void cs_store_ordered_u64(void *p, uint64_t v) { __atomic_store_n((uint64_t *)p, v, __ATOMIC_SEQ_CST); }
+CS_INLINE uint64_t cs_add_u64(void *p, uint64_t v) { return __atomic_fetch_add((uint64_t *)p, v, __ATOMIC_SEQ_CST); }
+CS_INLINE uint32_t cs_exchange_u32(void *p, uint32_t v) { return __atomic_exchange_n((uint32_t *)p, v, __ATOMIC_SEQ_CST); }
+
+// ---- the lock of a partition: 0 free, 1 held, 2 held and somebody sleeps on it ---------------
+
+void cs_lock_slow(uint32_t *word);
+void cs_unlock_wake(uint32_t *word);
+CS_INLINE void cs_lock(uint32_t *word) {
+    uint32_t expected = 0;
+    if (__builtin_expect(!__atomic_compare_exchange_n(word, &expected, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED), 0))
+        cs_lock_slow(word);
+}
+CS_INLINE int cs_try_lock(uint32_t *word) {
+    uint32_t expected = 0;
+    return __atomic_compare_exchange_n(word, &expected, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+CS_INLINE void cs_unlock(uint32_t *word) {
+    if (__builtin_expect(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) == 2, 0)) cs_unlock_wake(word);
+}
+
+// ---- hash table buckets ----------------------------------------------------------------------
+
+// A bucket's first word: byte 0 = which of the 7 slots are taken (bit 7: slot 6 is a link to a child
+// bucket), bytes 1-7 = a tag of each slot's hash. Answers the slots whose tag matches, as bits 0-6.
+CS_INLINE uint32_t cs_match7(uint64_t head, uint8_t tag) {
+    typedef char bytes16 __attribute__((vector_size(16)));
+    typedef uint64_t words2 __attribute__((vector_size(16)));
+    bytes16 tags = (bytes16)(words2){head, 0};
+    bytes16 wanted = (bytes16)(words2){0x0101010101010101ull * tag, 0};
+#if defined(__x86_64__)
+    return ((uint32_t)__builtin_ia32_pmovmskb128((bytes16)(tags == wanted)) >> 1) & 0x7f;
+#else
+    bytes16 equal = (bytes16)(tags == wanted);
+    uint32_t bits = 0;
+    for (int i = 0; i < 7; i++) bits |= (uint32_t)(equal[i + 1] & 1) << i;
+    return bits;
+#endif
+}
+
+// ---- jemalloc: sizes are passed back on release, which spares it a lookup -----------------------
+
+void *mallocx(size_t, int);
+void sdallocx(void *, size_t, int);
+size_t nallocx(size_t, int);
+size_t sallocx(const void *, int);
+int mallctl(const char *, void *, size_t *, void *, size_t);
+CS_INLINE void *cs_allocate(size_t size) { return mallocx(size, 0); }
+CS_INLINE void *cs_allocate_zeroed_lines(size_t size) { return mallocx(size, 6 | 0x40); }
+CS_INLINE void cs_release(void *p, size_t size) { sdallocx(p, size, 0); }
+CS_INLINE void cs_release_lines(void *p, size_t size) { sdallocx(p, size, 6); }
+CS_INLINE size_t cs_usable_size(const void *p) { return sallocx(p, 0); }
+/// A figure of jemalloc's by name ("stats.allocated"), 0 if it has none of that name.
+size_t cs_allocator_figure(const char *name);
+/// Makes jemalloc's figures current.
+void cs_allocator_refresh(void);
+/// Gives unused pages of every arena back to the system.
+void cs_allocator_purge(void);
+
+// ---- time ------------------------------------------------------------------------------------
+
+CS_INLINE uint64_t cs_monotonic_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+CS_INLINE int64_t cs_wall_us(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+#if defined(__x86_64__)
+CS_INLINE uint64_t cs_ticks(void) { return __builtin_ia32_rdtsc(); }
+#else
+CS_INLINE uint64_t cs_ticks(void) { return cs_monotonic_ns(); }
+#endif
+/// Nanoseconds per tick of cs_ticks(), measured once against the monotonic clock (takes about a millisecond).
+double cs_nanoseconds_per_tick(void);
+
+// ---- descriptors -----------------------------------------------------------------------------
+
+CS_INLINE int cs_errno(void) { return errno; }
+CS_INLINE int cs_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+CS_INLINE int cs_epoll_control(int epoll, int operation, int fd, uint32_t events, uint64_t data) {
+    struct epoll_event e;
+    e.events = events;
+    e.data.u64 = data;
+    return epoll_ctl(epoll, operation, fd, &e);
+}
+CS_INLINE uint64_t cs_event_data(const struct epoll_event *e, int i) { return e[i].data.u64; }
+CS_INLINE uint32_t cs_event_mask(const struct epoll_event *e, int i) { return e[i].events; }
+CS_INLINE int cs_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+CS_INLINE void cs_eventfd_signal(int fd) {
+    uint64_t one = 1;
+    ssize_t ignored = write(fd, &one, 8);
+    (void)ignored;
+}
+CS_INLINE void cs_eventfd_drain(int fd) {
+    uint64_t count;
+    ssize_t ignored = read(fd, &count, 8);
+    (void)ignored;
+}
+#define CS_EPOLLIN ((uint32_t)EPOLLIN)
+#define CS_EPOLLOUT ((uint32_t)EPOLLOUT)
+#define CS_EPOLLERR ((uint32_t)EPOLLERR)
+#define CS_EPOLLHUP ((uint32_t)EPOLLHUP)
+#define CS_EPOLLRDHUP ((uint32_t)EPOLLRDHUP)
+#define CS_EDGE_TRIGGERED (1u << 31)
+
+/// Listens on a TCP address (IPv4 or IPv6 text, "*" and "::*" for any). With reuse, several sockets
+/// share the port (SO_REUSEPORT). Answers the descriptor, or -errno.
+int cs_listen_tcp(const char *address, int port, int backlog, int reuse);
+int cs_listen_unix(const char *path, int backlog, unsigned permissions);
+int cs_local_port(int fd);
+int cs_accept(int listener);
+void cs_configure_tcp(int fd, int keepalive_seconds);
+/// "ip:port" or "path:0" of one end of a connection; peer selects which. Answers the length written.
+int cs_address_text(int fd, int peer, char *text, size_t capacity);
+/// Whether the peer's address is a loopback one (or a unix socket).
+int cs_peer_is_local(int fd);
+void cs_pin_thread(int cpu);
+int cs_available_cpus(void);
+int cs_nth_available_cpu(int n);
+void cs_name_thread(const char *name);
+/// Blocks SIGTERM, SIGINT, SIGHUP in all threads started later, ignores SIGPIPE; answers a signalfd.
+int cs_signal_descriptor(void);
+int cs_read_signal(int fd);
+/// Double-forks into the background; the parent exits. Answers 0 in the survivor.
+int cs_daemonize(void);
+/// Detaches stdin, stdout and stderr after a successful start.
+void cs_close_standard_streams(void);
+/// Resident bytes of this process, and CPU seconds used by it (user, system).
+size_t cs_resident_bytes(void);
+
+// ---- numbers ---------------------------------------------------------------------------------
+
+/// Redis' number formats. Each answers the number of bytes written, or -1 if the text is no number.
+int cs_format_double(double value, char *out, size_t capacity);
+int cs_parse_double(const char *text, size_t length, double *out);
+/// old + increment as long doubles in Redis' fixed notation: -1 not a float (old), -2 not a float
+/// (increment), -3 NaN or infinity would result.
+int cs_add_long_doubles(const char *old, size_t old_length, const char *increment, size_t increment_length, char *out, size_t capacity);
+
+// ---- hashing ---------------------------------------------------------------------------------
+
+/// CRC16/XMODEM, sliced: row r maps a byte followed by r zero bytes. Filled before main().
+extern uint16_t cs_crc16_rows[16][256];
+
+CS_INLINE uint16_t cs_crc16(const uint8_t *p, size_t n) {
+    uint16_t crc = 0;
+    while (n >= 16) {
+        crc = (uint16_t)(cs_crc16_rows[15][p[0] ^ (crc >> 8)] ^ cs_crc16_rows[14][p[1] ^ (crc & 255)] ^
+              cs_crc16_rows[13][p[2]] ^ cs_crc16_rows[12][p[3]] ^ cs_crc16_rows[11][p[4]] ^ cs_crc16_rows[10][p[5]] ^
+              cs_crc16_rows[9][p[6]] ^ cs_crc16_rows[8][p[7]] ^ cs_crc16_rows[7][p[8]] ^ cs_crc16_rows[6][p[9]] ^
+              cs_crc16_rows[5][p[10]] ^ cs_crc16_rows[4][p[11]] ^ cs_crc16_rows[3][p[12]] ^ cs_crc16_rows[2][p[13]] ^
+              cs_crc16_rows[1][p[14]] ^ cs_crc16_rows[0][p[15]]);
+        p += 16;
+        n -= 16;
+    }
+    if (n >= 8) {
+        crc = (uint16_t)(cs_crc16_rows[7][p[0] ^ (crc >> 8)] ^ cs_crc16_rows[6][p[1] ^ (crc & 255)] ^
+              cs_crc16_rows[5][p[2]] ^ cs_crc16_rows[4][p[3]] ^ cs_crc16_rows[3][p[4]] ^ cs_crc16_rows[2][p[5]] ^
+              cs_crc16_rows[1][p[6]] ^ cs_crc16_rows[0][p[7]]);
+        p += 8;
+        n -= 8;
+    }
+    while (n--) crc = (uint16_t)((crc << 8) ^ cs_crc16_rows[0][(crc >> 8) ^ *p++]);
+    return crc;
+}
+
+uint16_t cs_tagged_slot(const uint8_t *p, size_t n, size_t brace);
+
+// The position of the first '{', n if there is none. Reads nothing outside the key.
+CS_INLINE size_t cs_find_brace(const uint8_t *p, size_t n) {
+    const uint64_t ones = 0x0101010101010101ull, braces = ones * '{';
+    if (n >= 8 && n <= 32) {
+        uint64_t found = 0, word;
+        for (size_t i = 0; i + 8 <= n; i += 8) {
+            memcpy(&word, p + i, 8);
+            word ^= braces;
+            found |= (word - ones) & ~word;
+        }
+        memcpy(&word, p + n - 8, 8);
+        word ^= braces;
+        found |= (word - ones) & ~word;
+        if (__builtin_expect(!(found & (ones << 7)), 1)) return n;
+    }
+    const void *brace = memchr(p, '{', n);
+    return brace ? (size_t)((const uint8_t *)brace - p) : n;
+}
+
+/// The cluster slot (0-16383) of a key, its hash tag respected.
+CS_INLINE uint16_t cs_key_slot(const uint8_t *p, size_t n) {
+    size_t brace = cs_find_brace(p, n);
+    if (__builtin_expect(brace != n, 0)) return cs_tagged_slot(p, n, brace);
+    return cs_crc16(p, n) & 16383;
+}
+
+/// Secrets of cs_hash: random per process (hash flooding), fixed only by tests and the simulator.
+extern uint64_t cs_hash_secrets[4];
+void cs_hash_fix_secrets(uint64_t seed);
+
+CS_INLINE uint64_t cs_read8(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }
+CS_INLINE uint64_t cs_read4(const uint8_t *p) { uint32_t v; memcpy(&v, p, 4); return v; }
+CS_INLINE uint64_t cs_fold(uint64_t a, uint64_t b) {
+    unsigned __int128 product = (unsigned __int128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+/// A seeded 64-bit hash of the multiply-and-fold kind. Not for anything that leaves the process.
+CS_INLINE uint64_t cs_hash(const uint8_t *p, size_t n) {
+    const uint64_t s0 = cs_hash_secrets[0], s1 = cs_hash_secrets[1];
+    uint64_t seed = cs_hash_secrets[2], a, b;
+    if (n <= 16) {
+        if (n >= 4) {
+            size_t step = (n >> 3) << 2;
+            a = (cs_read4(p) << 32) | cs_read4(p + step);
+            b = (cs_read4(p + n - 4) << 32) | cs_read4(p + n - 4 - step);
+        } else if (n > 0) {
+            a = ((uint64_t)p[0] << 16) | ((uint64_t)p[n >> 1] << 8) | p[n - 1];
+            b = 0;
+        } else {
+            a = b = 0;
+        }
+    } else {
+        size_t left = n;
+        while (left > 16) {
+            seed = cs_fold(cs_read8(p) ^ s1, cs_read8(p + 8) ^ seed);
+            p += 16;
+            left -= 16;
+        }
+        a = cs_read8(p + left - 16);
+        b = cs_read8(p + left - 8);
+    }
+    return cs_fold(s1 ^ n, cs_fold(a ^ s1, b ^ seed ^ s0));
+}
+
+CS_INLINE int cs_equal(const uint8_t *a, const uint8_t *b, size_t n) {
+    if (n >= 8 && n <= 16) return cs_read8(a) == cs_read8(b) && cs_read8(a + n - 8) == cs_read8(b + n - 8);
+    return memcmp(a, b, n) == 0;
+}

@@ -1,0 +1,278 @@
+#include "CSystem.h"
+
+#include <linux/futex.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+
+static long futex(uint32_t *word, int operation, uint32_t value) {
+    return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+void cs_lock_slow(uint32_t *word) {
+    // Critical sections are mostly below a microsecond: spin about that long before sleeping.
+    for (int spins = 0; spins < 400; spins++) {
+        if (__atomic_load_n(word, __ATOMIC_RELAXED) == 0 && cs_try_lock(word)) return;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    while (__atomic_exchange_n(word, 2, __ATOMIC_ACQUIRE) != 0) futex(word, FUTEX_WAIT, 2);
+}
+
+void cs_unlock_wake(uint32_t *word) { futex(word, FUTEX_WAKE, 1); }
+
+size_t cs_allocator_figure(const char *name) {
+    size_t value = 0, size = sizeof value;
+    return mallctl(name, &value, &size, NULL, 0) == 0 ? value : 0;
+}
+
+void cs_allocator_refresh(void) {
+    uint64_t epoch = 1;
+    size_t size = sizeof epoch;
+    mallctl("epoch", &epoch, &size, &epoch, size);
+}
+
+void cs_allocator_purge(void) { mallctl("arena.4096.purge", NULL, NULL, NULL, 0); }
+
+double cs_nanoseconds_per_tick(void) {
+    static double rate = 0;
+    if (rate != 0) return rate;
+    uint64_t ns = cs_monotonic_ns(), ticks = cs_ticks();
+    while (cs_monotonic_ns() - ns < 1000000) {}
+    uint64_t ticks_passed = cs_ticks() - ticks;
+    rate = ticks_passed ? (double)(cs_monotonic_ns() - ns) / (double)ticks_passed : 1;
+    return rate;
+}
+
+int cs_listen_tcp(const char *address, int port, int backlog, int reuse) {
+    struct sockaddr_storage storage;
+    memset(&storage, 0, sizeof storage);
+    socklen_t length;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
+    if (strcmp(address, "*") == 0) address = "0.0.0.0";
+    if (strcmp(address, "::*") == 0) address = "::";
+    if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        length = sizeof *v4;
+    } else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)port);
+        length = sizeof *v6;
+    } else {
+        return -EINVAL;
+    }
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+    if (fd < 0) return -errno;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (reuse) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+    if (storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&storage, length) || listen(fd, backlog)) {
+        int reason = errno;
+        close(fd);
+        return -reason;
+    }
+    return fd;
+}
+
+int cs_listen_unix(const char *path, int backlog, unsigned permissions) {
+    struct sockaddr_un a;
+    memset(&a, 0, sizeof a);
+    a.sun_family = AF_UNIX;
+    if (strlen(path) >= sizeof a.sun_path) return -ENAMETOOLONG;
+    strcpy(a.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    unlink(path);
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) || (permissions && chmod(path, permissions)) || listen(fd, backlog)) {
+        int reason = errno;
+        close(fd);
+        return -reason;
+    }
+    return fd;
+}
+
+int cs_local_port(int fd) {
+    struct sockaddr_storage a;
+    socklen_t length = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &length)) return -1;
+    if (a.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&a)->sin_port);
+    if (a.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&a)->sin6_port);
+    return 0;
+}
+
+int cs_accept(int listener) {
+    int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return fd >= 0 ? fd : -errno;
+}
+
+void cs_configure_tcp(int fd, int keepalive_seconds) {
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (keepalive_seconds <= 0) return;
+    int interval = keepalive_seconds / 3 ? keepalive_seconds / 3 : 1, probes = 3;
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keepalive_seconds, sizeof keepalive_seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+int cs_address_text(int fd, int peer, char *text, size_t capacity) {
+    struct sockaddr_storage a;
+    socklen_t length = sizeof a;
+    if (peer ? getpeername(fd, (struct sockaddr *)&a, &length) : getsockname(fd, (struct sockaddr *)&a, &length))
+        return snprintf(text, capacity, "?:0");
+    char host[INET6_ADDRSTRLEN] = "?";
+    if (a.ss_family == AF_INET) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&a;
+        inet_ntop(AF_INET, &v4->sin_addr, host, sizeof host);
+        return snprintf(text, capacity, "%s:%d", host, ntohs(v4->sin_port));
+    }
+    if (a.ss_family == AF_INET6) {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&a;
+        inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof host);
+        return snprintf(text, capacity, "[%s]:%d", host, ntohs(v6->sin6_port));
+    }
+    // Either end of a unix connection is named by the path that the server listens on.
+    length = sizeof a;
+    if (getsockname(fd, (struct sockaddr *)&a, &length)) return snprintf(text, capacity, "?:0");
+    return snprintf(text, capacity, "%s:0", ((struct sockaddr_un *)&a)->sun_path);
+}
+
+int cs_peer_is_local(int fd) {
+    struct sockaddr_storage a;
+    socklen_t length = sizeof a;
+    if (getpeername(fd, (struct sockaddr *)&a, &length)) return 1;
+    if (a.ss_family == AF_INET) return (ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr) >> 24) == 127;
+    if (a.ss_family == AF_INET6) {
+        struct in6_addr *v6 = &((struct sockaddr_in6 *)&a)->sin6_addr;
+        return IN6_IS_ADDR_LOOPBACK(v6) || (IN6_IS_ADDR_V4MAPPED(v6) && v6->s6_addr[12] == 127);
+    }
+    return 1;
+}
+
+void cs_pin_thread(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set);
+}
+
+int cs_available_cpus(void) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set)) return 1;
+    return CPU_COUNT(&set);
+}
+
+int cs_nth_available_cpu(int n) {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set)) return -1;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &set) && n-- == 0) return cpu;
+    return -1;
+}
+
+void cs_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int cs_signal_descriptor(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int cs_read_signal(int fd) {
+    struct signalfd_siginfo info;
+    return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int cs_daemonize(void) {
+    pid_t child = fork();
+    if (child < 0) return -errno;
+    if (child > 0) _exit(0);
+    setsid();
+    return 0;
+}
+
+void cs_close_standard_streams(void) {
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0) return;
+    dup2(null, 0);
+    dup2(null, 1);
+    dup2(null, 2);
+    if (null > 2) close(null);
+}
+
+size_t cs_resident_bytes(void) {
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    char text[128] = {0};
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    unsigned long total, resident;
+    if (n <= 0 || sscanf(text, "%lu %lu", &total, &resident) != 2) return 0;
+    return resident * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+int cs_format_double(double value, char *out, size_t capacity) {
+    if (isinf(value)) return snprintf(out, capacity, value > 0 ? "inf" : "-inf");
+    if (isnan(value)) return snprintf(out, capacity, "nan");
+    return snprintf(out, capacity, "%.17g", value);
+}
+
+// Copies into a terminated buffer; refuses what C accepts and Redis does not (spaces, NUL bytes).
+static int parse_long_double(const char *text, size_t length, long double *out) {
+    char buffer[256];
+    if (length == 0 || length >= sizeof buffer) return -1;
+    memcpy(buffer, text, length);
+    buffer[length] = 0;
+    if (buffer[0] == ' ' || (buffer[0] >= '\t' && buffer[0] <= '\r') || strlen(buffer) != length) return -1;
+    char *end;
+    errno = 0;
+    *out = strtold(buffer, &end);
+    if (*end != 0 || isnan(*out)) return -1;
+    if (errno == ERANGE && (*out == HUGE_VALL || *out == -HUGE_VALL || fpclassify(*out) == FP_ZERO)) return -1;
+    return 0;
+}
+
+int cs_parse_double(const char *text, size_t length, double *out) {
+    char buffer[512];
+    if (length == 0 || length >= sizeof buffer) return -1;
+    memcpy(buffer, text, length);
+    buffer[length] = 0;
+    if (buffer[0] == ' ' || (buffer[0] >= '\t' && buffer[0] <= '\r') || strlen(buffer) != length) return -1;
+    char *end;
+    errno = 0;
+    *out = strtod(buffer, &end);
+    if (*end != 0 || isnan(*out)) return -1;
+    if (errno == ERANGE && (*out == HUGE_VAL || *out == -HUGE_VAL || fpclassify(*out) == FP_ZERO)) return -1;
+    return 0;
+}
+
+int cs_add_long_doubles(const char *old, size_t old_length, const char *increment, size_t increment_length, char *out, size_t capacity) {
+    long double a, b;
+    if (parse_long_double(old, old_length, &a)) return -1;
+    if (parse_long_double(increment, increment_length, &b)) return -2;
+    long double sum = a + b;
+    if (isnan(sum) || isinf(sum)) return -3;
+    // 17 digits after the point, then without the zeros that say nothing.
+    int n = snprintf(out, capacity, "%.17Lf", sum);
+    if (n <= 0 || (size_t)n >= capacity) return -3;
+    if (memchr(out, '.', (size_t)n)) {
+        while (out[n - 1] == '0') n--;
+        if (out[n - 1] == '.') n--;
+    }
+    if (n == 2 && out[0] == '-' && out[1] == '0') {
+        out[0] = '0';
+        n = 1;
+    }
+    return n;
+}

@@ -1,0 +1,100 @@
+import Base
+import CSystem
+import Causality
+
+/// All keys of a node: 256 partitions, each with its share of every database.
+///
+/// Shared by all loops. The partitions lock themselves; this class only finds them and does what
+/// concerns them all.
+public final class Keyspace: @unchecked Sendable {
+    public let partitions: UnsafeMutablePointer<Partition>
+    public let shared: UnsafeMutablePointer<KeyspaceShared>
+    public let databaseCount: Int
+
+    /// `readers`: the loops, whose prefetching the reclaimer waits for.
+    public init(databases: Int, reclaimer: Reclaimer, disposer: Disposer) {
+        databaseCount = databases
+        shared = .allocate(capacity: 1)
+        shared.initialize(
+            to: KeyspaceShared(databaseCount: databases, reclaimer: reclaimer, disposer: disposer))
+        let raw = UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<Partition>.stride * Limits.partitions, alignment: 64)
+        partitions = raw.bindMemory(to: Partition.self, capacity: Limits.partitions)
+        for i in 0..<Limits.partitions { Keyspace.prepare(partitions + i, databases, shared) }
+    }
+
+    private static func prepare(
+        _ partition: PartitionPointer, _ databases: Int, _ shared: UnsafeMutablePointer<KeyspaceShared>
+    ) {
+        let tables = UnsafeMutablePointer<PartitionDatabase>.allocate(capacity: databases)
+        tables.initialize(repeating: PartitionDatabase(), count: databases)
+        let slots = UnsafeMutablePointer<SlotCounters>.allocate(capacity: 64)
+        slots.initialize(repeating: SlotCounters(), count: 64)
+        partition.initialize(to: Partition(databases: tables, slots: slots, shared: shared))
+    }
+
+    deinit {
+        for i in 0..<Limits.partitions {
+            let partition = partitions + i
+            for database in 0..<databaseCount {
+                partition.pointee.databases[database].entries.detach()
+                    .dismantle(shared.pointee.reclaimer) { $0.destroy() }
+                partition.pointee.databases[database].expiring.detach().dismantle(shared.pointee.reclaimer) { _ in }
+            }
+            partition.pointee.databases.deallocate()
+            partition.pointee.slots.deallocate()
+            partition.deinitialize(count: 1)
+        }
+        partitions.deallocate()
+        shared.deinitialize(count: 1)
+        shared.deallocate()
+    }
+
+    @inline(__always)
+    public func partition(of key: Key) -> PartitionPointer { partitions + key.partition }
+
+    public func lockAll() {
+        for i in 0..<Limits.partitions { Partition.lock(partitions + i) }
+    }
+
+    public func unlockAll() {
+        for i in 0..<Limits.partitions { Partition.unlock(partitions + i) }
+    }
+
+    /// Runs `body` on each partition in turn, under its lock unless the caller holds them all.
+    public func forEachPartition(locked: Bool = false, _ body: (PartitionPointer) -> Void) {
+        for i in 0..<Limits.partitions {
+            if !locked { Partition.lock(partitions + i) }
+            body(partitions + i)
+            if !locked { Partition.unlock(partitions + i) }
+        }
+    }
+
+    /// Keys of a database, expired ones that are still there included.
+    public func count(database: Int, locked: Bool = false) -> Int {
+        var total = 0
+        forEachPartition(locked: locked) { total += $0.pointee.databases[database].entries.count }
+        return total
+    }
+
+    /// Writes coordinated since the start: the sum of all slots' counters.
+    public var writes: UInt64 {
+        var total: UInt64 = 0
+        forEachPartition { partition in
+            for slot in 0..<64 { total &+= partition.pointee.slots[slot].writes }
+        }
+        return total
+    }
+}
+
+/// Frees large memory away from the loops. The shell supplies one with a thread behind it; by itself
+/// it frees at once.
+open class Disposer: @unchecked Sendable {
+    public init() {}
+
+    /// Runs `work`, sooner or later, on any thread.
+    open func dispose(_ work: @escaping @Sendable () -> Void) { work() }
+
+    /// Objects handed over and not freed yet.
+    open var pending: Int { 0 }
+}

@@ -1,0 +1,43 @@
+import Base
+import Causality
+
+/// What a command did to a key: the one unit of change. It goes, frozen, to the log, to replicas and
+/// into hints; replaying a partition's mutations in order rebuilds its state, and a mutation whose dot
+/// is already held changes nothing.
+///
+/// The views point into the command's arguments or the entry: a consumer copies what it keeps.
+public struct Mutation {
+    public var database: Int
+    public var key: ByteView
+    public var slot: Int
+    /// The write event, unique and dense per slot.
+    public var dot: Dot
+    /// When the coordinator wrote it, ms since 1970.
+    public var timestamp: Int64
+    public var change: Change
+
+    public enum Change {
+        /// The key holds this string now.
+        case putString(ByteView, deadline: Int64?)
+        /// The key holds this integer now.
+        case putInteger(Int64, deadline: Int64?)
+        /// The key is gone: deleted, expired, renamed or moved away.
+        case delete
+        /// Only the deadline changed; nil: none any more.
+        case deadline(Int64?)
+        /// An integer was added to.
+        case add(Int64)
+        /// Bytes were written at an offset of a string, zeros before them if it was shorter.
+        case splice(offset: Int, ByteView)
+        /// All keys of the slot's database are gone.
+        case flush
+        /// The slot's keys of two databases changed places. `database` is the one, this the other.
+        case swap(with: Int)
+    }
+}
+
+/// Where mutations go. Called under the partition's lock, in the order of the slot's dots.
+open class MutationSink: @unchecked Sendable {
+    public init() {}
+    open func record(_ mutation: Mutation) {}
+}

@@ -1,0 +1,93 @@
+import Base
+import CSystem
+import Causality
+
+/// 64 consecutive slots of the key space, in all databases: the unit of locking, and later of
+/// flushing, repair and hand-over.
+///
+/// Everything in it is read and changed under its lock, except by `Table.prefetch...`.
+/// Several locks are taken in ascending order of index only.
+public struct Partition {
+    var lockWord: UInt32 = 0
+    /// Watched keys in this partition. While 0, a write has nobody to tell.
+    var observers: UInt32 = 0
+    public let databases: UnsafeMutablePointer<PartitionDatabase>
+    public let slots: UnsafeMutablePointer<SlotCounters>
+    public let shared: UnsafeMutablePointer<KeyspaceShared>
+    /// Lookups by reading commands that found a key, and that did not.
+    public var hits: UInt64 = 0
+    public var misses: UInt64 = 0
+    /// Keys removed because their deadline passed.
+    public var expired: UInt64 = 0
+    var watched: [WatchedKey] = []
+
+    @inline(__always)
+    public static func lock(_ partition: UnsafeMutablePointer<Partition>) {
+        cs_lock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self))
+    }
+
+    @inline(__always)
+    public static func unlock(_ partition: UnsafeMutablePointer<Partition>) {
+        cs_unlock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self))
+    }
+}
+
+public typealias PartitionPointer = UnsafeMutablePointer<Partition>
+
+/// One database's share of a partition.
+public struct PartitionDatabase {
+    public var entries = Table()
+    /// The entries that have a deadline (the same blocks of memory as in `entries`).
+    public var expiring = Table()
+    /// No deadline in `expiring` is earlier than this.
+    var earliestDeadline = Int64.max
+    /// Where the next slice of active expiry goes on.
+    var expiryCursor: UInt64 = 0
+    /// The earliest deadline met since the cursor was last at its start.
+    var earliestMet = Int64.max
+
+    public init() {}
+}
+
+/// A slot's counters.
+public struct SlotCounters {
+    /// Writes this node has coordinated: the counter of the slot's latest dot. Dense, deletes included.
+    public var writes: UInt64 = 0
+    /// Keys of database 0.
+    public var keys: UInt64 = 0
+}
+
+/// What all partitions share. Changed while no command runs, or by relaxed atomics.
+public struct KeyspaceShared {
+    public var databaseCount: Int
+    public let reclaimer: Reclaimer
+    public let disposer: Disposer
+    /// Index of this node's actor in its intern table.
+    public var actor: UInt64 = 1
+    public var sink: MutationSink?
+    /// While set (CLIENT PAUSE), deadlines hide keys but remove none.
+    public var keepsExpired: UInt32 = 0
+}
+
+/// A key that a transaction watches.
+struct WatchedKey {
+    var database: Int
+    var key: [UInt8]
+    var flag: WatchFlag
+}
+
+/// Tells a client that one of its watched keys changed. Set under any watched key's partition lock.
+public final class WatchFlag: @unchecked Sendable {
+    private let word: UnsafeMutablePointer<UInt32>
+
+    public init() {
+        word = .allocate(capacity: 1)
+        word.initialize(to: 0)
+    }
+
+    deinit { word.deallocate() }
+
+    public var isSet: Bool { cs_load_acquire_u32(word) != 0 }
+    public func set() { cs_store_release_u32(word, 1) }
+    public func clear() { cs_store_release_u32(word, 0) }
+}
