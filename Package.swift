@@ -38,7 +38,7 @@ let package = Package(
         layer("Node", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
         layer("Reactor", ["Base", "CSystem"]),
         .executableTarget(
-            name: "martlet-server", dependencies: ["Base", "Node", "Reactor"],
+            name: "martlet-server", dependencies: ["Base", "CSystem", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
     ]
 )

@@ -125,11 +125,9 @@ class Server:
                 time.sleep(0.02)
             last = "exit code %s" % self.proc.poll() if self.proc.poll() is not None else "no answer to PING in %d s" % limit
             tail = self.output()[-800:]
+            words = self.argv()
             self.stop()
-        raise ServerError("the server did not start (%s): %s\n%s" % (last, shlex.join(self.argv_text()), tail))
-
-    def argv_text(self):
-        return shlex.split(self.template) + self.extra
+        raise ServerError("the server did not start (%s): %s\n%s" % (last, shlex.join(words), tail))
 
     def output(self):
         try:

@@ -1,18 +1,13 @@
-"""The server the protocol and client tests talk to, and the runner's parts.
+"""The server the protocol and client tests talk to, and a raw connection to it.
 
   MARTLET_REFERENCE=1       redis-server 7.0.15
   MARTLET_SERVER_CMD='...'  a command line with {port} and {dir}
   neither                   the release build
 """
 import os
-import re
 import socket
-import subprocess
 import sys
-import tempfile
-import threading
 import time
-import shlex
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lib  # noqa: E402
@@ -116,7 +111,7 @@ class Conn:
         return self.reply()
 
     def rest(self, wait=10):
-        """Everything until the server closes; None in second place if it does not."""
+        """What comes until the server closes, and whether it did within that time."""
         self.sock.settimeout(wait)
         out = bytes(self.buf)
         try:

@@ -30,18 +30,13 @@ public struct LinkState: OptionSet, Sendable {
     public static let dirty = LinkState(rawValue: 1)
     /// The socket did not take everything; waiting until it can.
     public static let congested = LinkState(rawValue: 2)
-    /// The last read filled its room: there may be more without a new event.
+    /// The last read filled its room: there may be more without a new event. On the shell's list of
+    /// links to read in the next turn.
     public static let unread = LinkState(rawValue: 4)
     /// Close once the output has gone.
     public static let closeAfterFlush = LinkState(rawValue: 8)
     /// Close now; the output is dropped.
     public static let close = LinkState(rawValue: 16)
-    /// The node wants no more input for now (blocked or paused client).
-    public static let held = LinkState(rawValue: 32)
-    /// On the shell's list of links to read without waiting for an event.
-    public static let queuedForReading = LinkState(rawValue: 64)
-    /// The peer has closed its side.
-    public static let ended = LinkState(rawValue: 128)
 }
 
 /// What a loop of the shell drives: one loop's share of the node.
@@ -64,6 +59,9 @@ open class LinkHandler {
 
     /// Runs everything parsed so far. The shell may reuse its arena afterwards.
     open func execute() {}
+
+    /// `count` bytes went to a client.
+    open func sent(_ count: Int) {}
 
     /// The link is about to be freed.
     open func closed(_ link: LinkPointer) {}

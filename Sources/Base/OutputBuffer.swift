@@ -21,6 +21,9 @@ public struct OutputBuffer {
     public private(set) var overLimit = false
     /// The largest backlog since the owner last looked.
     public var peak = 0
+    /// Error replies written so far, and where the last one begins (a `mark`).
+    public private(set) var errorCount = 0
+    public private(set) var lastErrorMark = 0
 
     @usableFromInline
     struct SealedBlock {
@@ -64,6 +67,18 @@ public struct OutputBuffer {
     @inline(__always)
     public mutating func append(_ text: StaticString) {
         append(text.utf8Start, text.utf8CodeUnitCount)
+    }
+
+    /// An error reply begins here.
+    public mutating func noteError() {
+        errorCount &+= 1
+        lastErrorMark = mark
+    }
+
+    /// What was written from `mark` on, as far as it is in the current block.
+    public func written(from mark: Int) -> ByteView? {
+        guard let block, mark >= sealedBytes, mark <= sealedBytes + length else { return nil }
+        return ByteView(block + (mark - sealedBytes), sealedBytes + length - mark)
     }
 
     @inline(__always)

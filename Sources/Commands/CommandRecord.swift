@@ -116,7 +116,8 @@ public final class CommandTable: @unchecked Sendable {
 
     @inline(__always)
     private static func home(_ word: UInt64, _ parent: Int32, _ count: Int) -> Int {
-        let mixed = (word ^ UInt64(truncatingIfNeeded: parent) &* 0x9e37_79b9 ^ UInt64(count) << 56) &* 0x9e37_79b9_7f4a_7c15
+        let mixed =
+            (word ^ UInt64(truncatingIfNeeded: parent) &* 0x9e37_79b9 ^ UInt64(count) << 56) &* 0x9e37_79b9_7f4a_7c15
         return Int(truncatingIfNeeded: mixed >> 40)
     }
 

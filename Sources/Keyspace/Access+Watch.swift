@@ -5,7 +5,8 @@ extension Access {
     /// Has `flag` set when the key changes (Redis: WATCH). Once per key and flag.
     public func watch(_ key: Key, _ flag: WatchFlag) {
         let bytes = key.view.bytes
-        if partition.pointee.watched.contains(where: { $0.flag === flag && $0.database == database && $0.key == bytes }) {
+        if partition.pointee.watched.contains(where: { $0.flag === flag && $0.database == database && $0.key == bytes })
+        {
             return
         }
         partition.pointee.watched.append(WatchedKey(database: database, key: bytes, flag: flag))

@@ -386,3 +386,11 @@ public struct Access {
         return remade(slot, key, valueCount, entry.dot, entry.deadline)
     }
 }
+
+extension Access {
+    /// Whether the key is there, but past its deadline. Removes nothing.
+    public func isExpired(_ key: Key) -> Bool {
+        guard let slot = tables.pointee.entries.find(key) else { return false }
+        return Table.entry(slot).isExpired(moment.wall)
+    }
+}

@@ -319,7 +319,9 @@ public struct Table {
         let bucket = array + i &* 64
         var taken = taken(bucket.load(as: UInt64.self))
         while taken != 0 {
-            cs_prefetch(UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: slot(bucket, taken.trailingZeroBitCount).pointee)))
+            cs_prefetch(
+                UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: slot(bucket, taken.trailingZeroBitCount).pointee))
+            )
             taken &= taken &- 1
         }
         if i &+ 1 < buckets { cs_prefetch(bucket + 64) }

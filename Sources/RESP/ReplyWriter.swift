@@ -40,13 +40,17 @@ public struct ReplyWriter {
 
     /// An error, code included ("ERR syntax error"). Counted by the executor.
     public func error(_ text: StaticString) {
+        output.pointee.noteError()
         raw("-")
         raw(text)
         raw("\r\n")
     }
 
     /// An error with parts that came from outside: CR and LF become spaces.
-    public func error(_ text: String) { line("-", text) }
+    public func error(_ text: String) {
+        output.pointee.noteError()
+        line("-", text)
+    }
 
     private func line(_ kind: StaticString, _ text: String) {
         raw(kind)

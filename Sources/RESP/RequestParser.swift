@@ -61,6 +61,12 @@ public struct RequestParser {
         self = RequestParser()
     }
 
+    /// Forgets the place inside a request: its bytes will be presented from its start again.
+    public mutating func restart() {
+        resuming = false
+        scanned = 0
+    }
+
     /// Whether the parser is inside a request. (Its bytes must then be presented again.)
     public var isResuming: Bool { resuming }
 

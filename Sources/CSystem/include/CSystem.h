@@ -145,11 +145,11 @@ CS_INLINE void cs_eventfd_drain(int fd) {
     ssize_t ignored = read(fd, &count, 8);
     (void)ignored;
 }
-#define CS_EPOLLIN ((uint32_t)EPOLLIN)
-#define CS_EPOLLOUT ((uint32_t)EPOLLOUT)
-#define CS_EPOLLERR ((uint32_t)EPOLLERR)
-#define CS_EPOLLHUP ((uint32_t)EPOLLHUP)
-#define CS_EPOLLRDHUP ((uint32_t)EPOLLRDHUP)
+static const uint32_t CS_EPOLLIN = (uint32_t)EPOLLIN;
+static const uint32_t CS_EPOLLOUT = (uint32_t)EPOLLOUT;
+static const uint32_t CS_EPOLLERR = (uint32_t)EPOLLERR;
+static const uint32_t CS_EPOLLHUP = (uint32_t)EPOLLHUP;
+static const uint32_t CS_EPOLLRDHUP = (uint32_t)EPOLLRDHUP;
 #define CS_EDGE_TRIGGERED (1u << 31)
 
 /// Listens on a TCP address (IPv4 or IPv6 text, "*" and "::*" for any). With reuse, several sockets

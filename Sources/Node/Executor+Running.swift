@@ -1,0 +1,237 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+import RESP
+
+extension Executor {
+    /// Runs all requests of the batch, in the order in which they were parsed.
+    @inline(__always)
+    func runBatch() {
+        if batchCount > 0 { runRequests() }
+    }
+
+    @inline(never)
+    private func runRequests() {
+        let count = batchCount
+        if count > 1 { prefetchEntries(count) }
+        statistics.add(.commandsProcessed, count)
+        lastTicks = cs_ticks()
+        let pausedUntil = node.pause.until
+        if _slowPath(pausedUntil != 0) {
+            for i in 0..<count { runSpecially(batch + i) }
+        } else {
+            var i = 0
+            while i < count {
+                let request = batch + i
+                let session = request.pointee.session
+                if _fastPath(session.pointee.mode.isDisjoint(with: .special)), let command = request.pointee.command,
+                    isArityRight(command, request.pointee.count)
+                {
+                    invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
+                } else {
+                    runSpecially(request)
+                }
+                i &+= 1
+            }
+        }
+        batchCount = 0
+        argumentsUsed = 0
+    }
+
+    private func prefetchEntries(_ count: Int) {
+        let partitions = node.keyspace.partitions
+        var i = 0
+        while i < count {
+            let request = batch + i
+            if let command = request.pointee.command, command.pointee.firstKey > 0 {
+                let key = request.pointee.key
+                let database = request.pointee.session.pointee.database
+                let tables = partitions[key.partition].databases + database
+                Table.prefetchEntry(&tables.pointee.entries, key.hash)
+            }
+            i &+= 1
+        }
+    }
+
+    @inline(__always)
+    func isArityRight(_ command: CommandPointer, _ count: Int) -> Bool {
+        let arity = Int(command.pointee.arity)
+        return arity >= 0 ? count == arity : count >= 0 &- arity
+    }
+
+    /// Runs one command for a client: locks, calls, unlocks, counts.
+    @inline(__always)
+    func invoke(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
+        _ key: Key
+    ) {
+        let link = session.pointee.link
+        let output = UnsafeMutableRawPointer(link).advanced(by: Executor.outputOffset)
+            .assumingMemoryBound(to: OutputBuffer.self)
+        let errorsBefore = output.pointee.errorCount
+        prepare(session, command, words, count, output)
+        if _fastPath(command.pointee.locking == .firstKey) {
+            state.pointee.keys[0] = key
+            state.pointee.keyCount = 1
+            let partition = node.keyspace.partitions + key.partition
+            Partition.lock(partition)
+            command.pointee.run(UnsafeMutableRawPointer(state))
+            Partition.unlock(partition)
+        } else {
+            runLocking(command, key)
+        }
+        let now = cs_ticks()
+        let ticks = now &- lastTicks
+        lastTicks = now
+        statistics.count(command.pointee.index, ticks: ticks)
+        cs_store_u32(&session.pointee.lastCommand, UInt32(bitPattern: command.pointee.index))
+        if _slowPath(ticks >= slowTicks) { noteSlow(session, command, words, count, ticks) }
+        if _slowPath(output.pointee.errorCount != errorsBefore) { noteError(command, output) }
+        if _slowPath(output.pointee.overLimit) { closeForOutput(session) }
+        markDirty(link)
+    }
+
+    static let outputOffset = MemoryLayout<Link>.offset(of: \Link.output)!
+
+    @inline(__always)
+    func prepare(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
+        _ output: UnsafeMutablePointer<OutputBuffer>
+    ) {
+        state.pointee.arguments = words
+        state.pointee.argumentCount = count
+        state.pointee.output = output
+        state.pointee.version = session.pointee.version
+        state.pointee.database = session.pointee.database
+        state.pointee.command = command
+        state.pointee.session = UnsafeMutableRawPointer(session)
+        state.pointee.keyCount = 0
+        state.pointee.noTouch = session.pointee.noTouch
+    }
+
+    /// The other ways of locking.
+    @inline(never)
+    private func runLocking(_ command: CommandPointer, _ key: Key) {
+        switch command.pointee.locking {
+        case .none, .own, .firstKey:
+            command.pointee.run(UnsafeMutableRawPointer(state))
+        case .keys:
+            var set = PartitionSet()
+            guard collectKeys(command, into: &set) else { return }
+            runHolding(set, command)
+        case .all:
+            runHolding(.all, command)
+        }
+    }
+
+    private func runHolding(_ set: PartitionSet, _ command: CommandPointer) {
+        let partitions = node.keyspace.partitions
+        set.forEach { Partition.lock(partitions + $0) }
+        state.pointee.held = set
+        if state.pointee.keyCount > 1 { prefetchCollected() }
+        command.pointee.run(UnsafeMutableRawPointer(state))
+        state.pointee.held = PartitionSet()
+        set.forEach { Partition.unlock(partitions + $0) }
+    }
+
+    private func prefetchCollected() {
+        let partitions = node.keyspace.partitions
+        for i in 0..<state.pointee.keyCount {
+            let key = state.pointee.keys[i]
+            let tables = partitions[key.partition].databases + state.pointee.database
+            Table.prefetchEntry(&tables.pointee.entries, key.hash)
+        }
+    }
+
+    /// Hashes all keys of the command in `state` and adds their partitions to `set`. Simple ranges are
+    /// kept in `state.keys`. Answers false, having replied, when the words do not fit the declaration.
+    func collectKeys(_ command: CommandPointer, into set: inout PartitionSet) -> Bool {
+        if command.pointee.flags.contains(.movableKeys) { return collectMovableKeys(command, into: &set) }
+        let first = Int(command.pointee.firstKey)
+        let count = state.pointee.argumentCount
+        let last = command.pointee.lastKey < 0 ? count + Int(command.pointee.lastKey) : Int(command.pointee.lastKey)
+        let step = max(1, Int(command.pointee.keyStep))
+        guard first > 0, first < count else { return true }
+        reserveKeys((last - first) / step + 1)
+        let partitions = node.keyspace.partitions
+        var n = 0
+        var word = first
+        while word <= last && word < count {
+            let key = Key(state.pointee.arguments[word])
+            state.pointee.keys[n] = key
+            set.insert(key.partition)
+            let tables = partitions[key.partition].databases + state.pointee.database
+            Table.prefetchBucket(&tables.pointee.entries, key.hash)
+            n &+= 1
+            word &+= step
+        }
+        state.pointee.keyCount = n
+        return true
+    }
+
+    private func collectMovableKeys(_ command: CommandPointer, into set: inout PartitionSet) -> Bool {
+        for spec in node.commands.commands[Int(command.pointee.index)].keys where !spec.flags.contains(.notKey) {
+            // What does not fit is reported by the command itself, which looks at its words anyway.
+            guard let found = spec.positions(state.pointee.arguments, state.pointee.argumentCount) else { continue }
+            for position in found { set.insert(Key(state.pointee.arguments[position]).partition) }
+        }
+        return true
+    }
+
+    private func reserveKeys(_ count: Int) {
+        if count <= state.pointee.keyCapacity { return }
+        state.pointee.keys.deallocate()
+        state.pointee.keyCapacity = count
+        state.pointee.keys = .allocate(capacity: count)
+    }
+
+    // MARK: aftermath
+
+    @inline(never)
+    private func noteSlow(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
+        _ ticks: UInt64
+    ) {
+        let microseconds = Int(Double(ticks) * cs_nanoseconds_per_tick() / 1000)
+        let now = state.pointee.moment.wall / 1000
+        if settings.slowlogMicroseconds >= 0 && microseconds >= settings.slowlogMicroseconds
+            && !command.pointee.flags.contains(.skipSlowlog)
+        {
+            node.slowlog.add(
+                Slowlog.words(words, count), microseconds: microseconds, time: now,
+                address: session.pointee.details.address, name: session.pointee.details.name,
+                limit: settings.slowlogLength)
+        }
+        let threshold = settings.latencyThresholdMilliseconds
+        if threshold > 0 && microseconds >= threshold * 1000 {
+            node.latency.add(
+                command.pointee.flags.contains(.fast) ? "fast-command" : "command", milliseconds: microseconds / 1000,
+                time: now)
+        }
+    }
+
+    @inline(never)
+    private func noteError(_ command: CommandPointer, _ output: UnsafeMutablePointer<OutputBuffer>) {
+        statistics.countFailed(command.pointee.index)
+        countError(output)
+    }
+
+    /// Counts the last error reply by its code.
+    func countError(_ output: UnsafeMutablePointer<OutputBuffer>) {
+        statistics.add(.errorReplies)
+        guard let text = output.pointee.written(from: output.pointee.lastErrorMark) else { return }
+        var end = 1
+        while end < text.count && end < 64 && text[end] > 32 { end += 1 }
+        if end > 1 { node.errors.count(text.slice(1, end).text) }
+    }
+
+    /// A client whose backlog passed the hard limit is cut off.
+    func closeForOutput(_ session: SessionPointer) {
+        if session.pointee.mode.contains(.closing) { return }
+        statistics.add(.outputBufferDisconnects)
+        node.doors.log(
+            .warning, "Client \(describe(session)) closed for overcoming of output buffer limits.")
+        close(session, afterReplies: false)
+    }
+}

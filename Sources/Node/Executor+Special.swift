@@ -1,0 +1,238 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+import RESP
+
+extension Executor {
+    /// The way of requests that the hot path does not take: errors, transactions, pauses, clients in
+    /// special modes. The order of checks is Redis' (processCommand), as clients can observe it.
+    @inline(never)
+    func runSpecially(_ request: UnsafeMutablePointer<Request>) {
+        let session = request.pointee.session
+        if session.pointee.mode.contains(.closing) { return }
+        if session.pointee.mode.contains(.suspended) {
+            if !session.pointee.mode.contains(.pushedBack) { pushBack(session, from: request.pointee.start) }
+            return
+        }
+        if let error = request.pointee.error { return refuse(session, error) }
+        let mark = session.pointee.link.pointee.output.mark
+        runChecked(session, request)
+        applyReplyMode(session, mark)
+        markDirty(session.pointee.link)
+    }
+
+    private func runChecked(_ session: SessionPointer, _ request: UnsafeMutablePointer<Request>) {
+        let words = request.pointee.arguments
+        let count = request.pointee.count
+        guard let command = request.pointee.command else { return refuseUnknown(session, words, count) }
+        if command.pointee.isContainer && count > 1 { return refuseSubcommand(session, command, words, count) }
+        if !isArityRight(command, count) { return refuseArity(session, command) }
+        if command.pointee.flags.contains(.protected) && !isAllowedProtected(session) {
+            return reject(
+                session, command, Executor.protectedCommandText(node.commands.fullNames[Int(command.pointee.index)]))
+        }
+        if session.pointee.mode.contains(.unauthenticated) && !command.pointee.flags.contains(.noAuth) {
+            return reject(session, command, "NOAUTH Authentication required.")
+        }
+        let inMulti = session.pointee.mode.contains(.multi)
+        if inMulti && command.pointee.flags.contains(.noMulti) {
+            return reject(session, command, "ERR Command not allowed inside a transaction")
+        }
+        if isPaused(session, command) { return suspend(session, .paused, from: request.pointee.start) }
+        if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
+        invoke(session, command, words, count, request.pointee.key)
+    }
+
+    /// A command of an enabled-on-request kind: `no`, `local` or `yes`.
+    private func isAllowedProtected(_ session: SessionPointer) -> Bool {
+        switch settings.enableDebugCommand {
+        case .yes: true
+        case .no: false
+        case .local:
+            session.pointee.details.isUnixSocket || cs_peer_is_local(session.pointee.link.pointee.descriptor) != 0
+        }
+    }
+
+    private static func protectedCommandText(_ name: String) -> String {
+        let word = name.split(separator: "|")[0].uppercased()
+        return
+            "ERR \(word) command not allowed. If the enable-\(word.lowercased())-command option is set to \"local\", "
+            + "you can run it from a local connection, otherwise you need to set this option in the configuration file, "
+            + "and then restart the server."
+    }
+
+    private func isPaused(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
+        let until = node.pause.until
+        if until == 0 { return false }
+        if until <= state.pointee.moment.wall { return false }
+        if !node.pause.onlyWrites { return !command.pointee.flags.contains(.allowBusy) || true }
+        let writing: CommandFlags = [.write, .mayReplicate]
+        if !command.pointee.flags.isDisjoint(with: writing) { return true }
+        return isNamed(command, "exec") && !session.pointee.details.queueFlags.isDisjoint(with: writing)
+    }
+
+    func isNamed(_ command: CommandPointer, _ name: String) -> Bool {
+        node.commands.commands[Int(command.pointee.index)].name == name
+    }
+
+    private func isTransactionCommand(_ command: CommandPointer) -> Bool {
+        switch node.commands.commands[Int(command.pointee.index)].name {
+        case "exec", "discard", "multi", "watch", "quit", "reset": true
+        default: false
+        }
+    }
+
+    // MARK: refusing
+
+    private func writer(_ session: SessionPointer) -> ReplyWriter {
+        ReplyWriter(&session.pointee.link.pointee.output, version: session.pointee.version)
+    }
+
+    /// An error reply of the executor's own; inside MULTI it makes EXEC abort.
+    func reject(_ session: SessionPointer, _ command: CommandPointer?, _ text: String) {
+        if session.pointee.mode.contains(.multi) { session.pointee.mode.insert(.transactionRefused) }
+        if let command { statistics.countRejected(command.pointee.index) }
+        writer(session).error(text)
+        countError(&session.pointee.link.pointee.output)
+        markDirty(session.pointee.link)
+        if session.pointee.link.pointee.output.overLimit { closeForOutput(session) }
+    }
+
+    private func refuse(_ session: SessionPointer, _ error: ProtocolError) {
+        statistics.add(.protocolErrors)
+        var text = "ERR Protocol error: \(error.text)"
+        if error == .expectedBulk {
+            let byte = session.pointee.parser.unexpected
+            text += String(UnicodeScalar(byte < 128 ? byte : 63)) + "'"
+        }
+        node.doors.log(.verbose, "Protocol error (\(error.text)) from client: \(describe(session))")
+        writer(session).error(text)
+        countError(&session.pointee.link.pointee.output)
+        close(session, afterReplies: true)
+    }
+
+    private func refuseUnknown(_ session: SessionPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) {
+        let name = words[0]
+        // An HTTP request: somebody has been talked into sending one here (cross-protocol attack).
+        if name.isWord("post") || name.isWord("host:") {
+            node.logForgery(now: state.pointee.moment.wall)
+            return close(session, afterReplies: false)
+        }
+        var text = "ERR unknown command '\(name.slice(0, min(128, name.count)).text)', with args beginning with: "
+        var listed = 0
+        for i in 1..<max(1, count) where listed < 128 {
+            let shown = words[i].slice(0, min(words[i].count, 128 - listed))
+            text += "'\(shown.text)' "
+            listed += shown.count + 3
+        }
+        reject(session, nil, text)
+    }
+
+    private func refuseSubcommand(
+        _ session: SessionPointer, _ container: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) {
+        let name = node.commands.fullNames[Int(container.pointee.index)].uppercased()
+        let word = words[1].slice(0, min(128, words[1].count)).text
+        reject(session, container, "ERR unknown subcommand '\(word)'. Try \(name) HELP.")
+    }
+
+    private func refuseArity(_ session: SessionPointer, _ command: CommandPointer) {
+        let name = node.commands.fullNames[Int(command.pointee.index)]
+        reject(session, command, "ERR wrong number of arguments for '\(name)' command")
+    }
+
+    // MARK: CLIENT REPLY
+
+    /// Takes back the reply written since `mark` if the client does not want it.
+    private func applyReplyMode(_ session: SessionPointer, _ mark: Int) {
+        let mode = session.pointee.mode
+        if mode.contains(.replyOff) || mode.contains(.replySkip) {
+            session.pointee.link.pointee.output.rewind(to: mark)
+        }
+        session.pointee.mode.remove(.replySkip)
+        if mode.contains(.replySkipNext) {
+            session.pointee.mode.remove(.replySkipNext)
+            session.pointee.mode.insert(.replySkip)
+        }
+    }
+
+    // MARK: suspending
+
+    /// Stops running the client's requests until `resume`; with `from`, that request comes again.
+    func suspend(
+        _ session: SessionPointer, _ block: SessionDetails.Block, from start: UnsafeMutablePointer<UInt8>? = nil
+    ) {
+        session.pointee.mode.insert(.suspended)
+        session.pointee.details.block = block
+        suspended.append(session)
+        if let start { pushBack(session, from: start) }
+    }
+
+    /// Lets the client's requests run again, those that waited first.
+    func resume(_ session: SessionPointer) {
+        session.pointee.mode.subtract([.suspended, .pushedBack])
+        session.pointee.details.block = nil
+        suspended.removeAll { $0 == session }
+        parseOwn(session)
+    }
+
+    /// Ends the waits whose deadline has passed, and those for a pause that is over.
+    func resumeDue(_ now: Int64) {
+        let paused = node.pause.until > now
+        if !paused && node.pause.until != 0 { node.endPause() }
+        for session in suspended {
+            switch session.pointee.details.block {
+            case .paused where !paused: resume(session)
+            case .wait(let deadline) where deadline != 0 && deadline <= now:
+                writer(session).integer(0)
+                markDirty(session.pointee.link)
+                resume(session)
+            default: break
+            }
+        }
+    }
+
+    /// CLIENT UNBLOCK: ends a wait early. Answers whether the client was waiting.
+    func unblock(_ session: SessionPointer, withError: Bool) -> Bool {
+        guard case .wait = session.pointee.details.block else { return false }
+        if withError {
+            writer(session).error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+        } else {
+            writer(session).integer(0)
+        }
+        markDirty(session.pointee.link)
+        resume(session)
+        return true
+    }
+}
+
+extension Node {
+    /// Logs a probable cross-protocol attack, at most once a minute.
+    func logForgery(now: Int64) {
+        guard forgeryLog.mayLog(now) else { return }
+        doors.log(
+            .warning,
+            "Possible SECURITY ATTACK: a client sent an HTTP request (POST or Host:), probably a web page "
+                + "misused to send commands here (cross-protocol scripting). Connection closed.")
+    }
+
+    func endPause() {
+        pause.end()
+        cs_store_u32(&keyspace.shared.pointee.keepsExpired, 0)
+    }
+}
+
+/// Keeps a message from being logged more than once a minute.
+final class MinuteGate: @unchecked Sendable {
+    private let lock = SpinLock()
+    private var last = Int64.min / 2
+
+    func mayLog(_ now: Int64) -> Bool {
+        lock.withLock {
+            if now - last < 60_000 { return false }
+            last = now
+            return true
+        }
+    }
+}

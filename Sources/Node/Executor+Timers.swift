@@ -1,0 +1,126 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+
+/// When a loop has to wake without an event.
+struct ExecutorTimers {
+    /// The next tick, on the monotonic clock.
+    var next: UInt64 = 0
+    /// Ticks in a row that found nothing to do.
+    var quietTicks = 0
+    /// What the last tick saw.
+    var commandsSeen: UInt64 = 0
+    var lastTick: UInt64 = 0
+    /// Commands per second over the last 16 ticks.
+    var rates: [Double] = []
+    var inputRates: [Double] = []
+    var outputRates: [Double] = []
+    var inputSeen: UInt64 = 0
+    var outputSeen: UInt64 = 0
+    /// When the next key of this loop's partitions may be due, ms since 1970.
+    var nextDeadline = Int64.max
+    /// Where active expiry goes on.
+    var expiryPosition = 0
+}
+
+extension Executor {
+    /// Milliseconds between ticks (hz).
+    private var period: Int { max(2, 1000 / max(1, settings.hz)) }
+
+    /// A regular look at everything that no event announces.
+    func tick(monotonic: UInt64) {
+        sample(monotonic)
+        watchClients()
+        timers.next = monotonic &+ UInt64(period) &* 1_000_000
+        timers.lastTick = monotonic
+    }
+
+    /// How long the loop may sleep. With nothing connected, expiring or changing, as long as it likes:
+    /// an idle server uses no CPU.
+    func sleepTime(_ monotonic: UInt64) -> Int32 {
+        let busy = expireDue()
+        if busy { return 0 }
+        var wait = Int64.max
+        let now = state.pointee.moment.wall
+        for session in suspended {
+            if case .wait(let deadline) = session.pointee.details.block, deadline != 0 {
+                wait = min(wait, deadline - now)
+            }
+        }
+        if node.pause.until != 0 { wait = min(wait, node.pause.until - now) }
+        if timers.nextDeadline != Int64.max { wait = min(wait, timers.nextDeadline - now + 1) }
+        if needsTicks {
+            wait = min(wait, timers.next > monotonic ? Int64((timers.next - monotonic) / 1_000_000) + 1 : 0)
+        }
+        if wait == Int64.max { return -1 }
+        return Int32(clamping: max(0, wait))
+    }
+
+    /// Ticks go on while there is something that only time brings about.
+    private var needsTicks: Bool {
+        if timers.quietTicks < 20 { return true }
+        return settings.timeoutSeconds > 0 && !roster.isEmpty
+    }
+
+    private func sample(_ monotonic: UInt64) {
+        let seconds = Double(monotonic &- timers.lastTick) / 1e9
+        let commands = statistics[.commandsProcessed]
+        let input = statistics[.inputBytes], output = statistics[.outputBytes]
+        if seconds > 0 && timers.lastTick != 0 {
+            Executor.push(&timers.rates, Double(commands &- timers.commandsSeen) / seconds)
+            Executor.push(&timers.inputRates, Double(input &- timers.inputSeen) / seconds)
+            Executor.push(&timers.outputRates, Double(output &- timers.outputSeen) / seconds)
+        }
+        timers.quietTicks = input == timers.inputSeen && suspended.isEmpty ? timers.quietTicks + 1 : 0
+        timers.commandsSeen = commands
+        timers.inputSeen = input
+        timers.outputSeen = output
+    }
+
+    private static func push(_ rates: inout [Double], _ rate: Double) {
+        rates.append(rate)
+        if rates.count > 16 { rates.removeFirst() }
+    }
+
+    /// Idle timeouts, soft output limits, buffers that have been larger than needed.
+    private func watchClients() {
+        let now = state.pointee.moment.wall
+        let timeout = Int64(settings.timeoutSeconds) * 1000
+        let limits = settings.outputLimits[.normal]
+        for session in roster {
+            let link = session.pointee.link
+            let idle = now - session.pointee.activeAt
+            if timeout > 0 && idle > timeout && !session.pointee.mode.contains(.suspended) {
+                node.doors.log(.verbose, "Closing idle client")
+                close(session, afterReplies: false)
+            }
+            if idle > 2000 {
+                if link.pointee.input.isEmpty { link.pointee.input.reset() }
+                link.pointee.output.shrink(keep: 0)
+            } else {
+                link.pointee.output.shrink(keep: max(Limits.replyBytesFirst, link.pointee.output.peak * 2))
+            }
+            link.pointee.output.peak = 0
+            checkSoftLimit(session, limits.soft, limits.softSeconds, now)
+        }
+    }
+
+    private func checkSoftLimit(_ session: SessionPointer, _ soft: Int, _ seconds: Int, _ now: Int64) {
+        let details = session.pointee.details
+        guard soft > 0, session.pointee.link.pointee.output.pending > soft else {
+            details.softLimitSince = 0
+            return
+        }
+        if details.softLimitSince == 0 {
+            details.softLimitSince = now
+        } else if now - details.softLimitSince > Int64(seconds) * 1000 {
+            closeForOutput(session)
+        }
+    }
+
+    var ticks: UInt64 { cs_ticks() }
+
+    /// A slice of active expiry over this loop's partitions. Answers whether more is due at once.
+    private func expireDue() -> Bool { false }
+}

@@ -1,0 +1,119 @@
+import Base
+import Commands
+import Keyspace
+import RESP
+
+extension Executor {
+    /// Puts a command into MULTI's queue.
+    func queue(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) {
+        let details = session.pointee.details
+        details.queue.append(QueuedCommand(command, words, count))
+        details.queueFlags.formUnion(command.pointee.flags)
+        session.pointee.link.pointee.output.append("+QUEUED\r\n")
+        markDirty(session.pointee.link)
+    }
+
+    /// Ends MULTI: the queue is gone, watches too.
+    func discardQueue(_ session: SessionPointer) {
+        let details = session.pointee.details
+        for queued in details.queue { queued.free() }
+        details.queue = []
+        details.queueFlags = []
+        session.pointee.mode.subtract([.multi, .transactionRefused])
+    }
+
+    func unwatchAll(_ session: SessionPointer) {
+        let details = session.pointee.details
+        if details.watchedKeys.isEmpty { return }
+        for watched in details.watchedKeys {
+            let i = watched.key.withView { Key($0).partition }
+            let partition = node.keyspace.partitions + i
+            let holds = state.pointee.held.contains(i)
+            if !holds { Partition.lock(partition) }
+            Access.unwatch(partition, details.watchFlag)
+            if !holds { Partition.unlock(partition) }
+        }
+        details.watchedKeys = []
+        details.watchFlag.clear()
+    }
+
+    /// EXEC: all queued commands under the locks of everything they and the watches name.
+    func runTransaction(_ session: SessionPointer) {
+        let details = session.pointee.details
+        let outer = state.pointee.command
+        let output = state.pointee.output
+        let set = partitions(of: details, session)
+        let partitions = node.keyspace.partitions
+        set.forEach { Partition.lock(partitions + $0) }
+        state.pointee.held = set
+        if details.watchFlag.isSet || hasExpiredWatch(details) {
+            ReplyWriter(output, version: session.pointee.version).nullArray()
+        } else {
+            runQueue(session, output)
+        }
+        unwatchAll(session)
+        state.pointee.held = PartitionSet()
+        state.pointee.inTransaction = false
+        set.forEach { Partition.unlock(partitions + $0) }
+        state.pointee.command = outer
+        discardQueue(session)
+    }
+
+    private func runQueue(_ session: SessionPointer, _ output: UnsafeMutablePointer<OutputBuffer>) {
+        let queue = session.pointee.details.queue
+        ReplyWriter(output, version: session.pointee.version).array(queue.count)
+        state.pointee.inTransaction = true
+        for queued in queue {
+            prepare(session, queued.command, queued.arguments, queued.count, output)
+            runQueued(queued.command, output)
+        }
+    }
+
+    /// One command of a transaction, whose partitions are all locked.
+    private func runQueued(_ command: CommandPointer, _ output: UnsafeMutablePointer<OutputBuffer>) {
+        let errorsBefore = output.pointee.errorCount
+        let started = ticks
+        if command.pointee.locking == .firstKey || command.pointee.locking == .keys {
+            var ignored = PartitionSet()
+            _ = collectKeys(command, into: &ignored)
+        }
+        command.pointee.run(UnsafeMutableRawPointer(state))
+        statistics.count(command.pointee.index, ticks: ticks &- started)
+        if output.pointee.errorCount != errorsBefore {
+            statistics.countFailed(command.pointee.index)
+            countError(output)
+        }
+    }
+
+    /// Everything the transaction may touch: the keys it names and watches, or all partitions when a
+    /// command does not say.
+    private func partitions(of details: SessionDetails, _ session: SessionPointer) -> PartitionSet {
+        var set = PartitionSet()
+        for watched in details.watchedKeys { set.insert(watched.key.withView { Key($0).partition }) }
+        for queued in details.queue {
+            switch queued.command.pointee.locking {
+            case .none: break
+            case .own, .all: return .all
+            case .firstKey, .keys:
+                prepare(session, queued.command, queued.arguments, queued.count, state.pointee.output)
+                _ = collectKeys(queued.command, into: &set)
+            }
+        }
+        return set
+    }
+
+    /// Whether a watched key's deadline has passed since WATCH (nobody may have removed it yet).
+    private func hasExpiredWatch(_ details: SessionDetails) -> Bool {
+        details.watchedKeys.contains { watched in
+            if watched.wasExpired { return false }
+            return watched.key.withView { view in
+                let key = Key(view)
+                let access = Access(
+                    node.keyspace.partition(of: key), database: watched.database, moment: state.pointee.moment)
+                return access.isExpired(key)
+            }
+        }
+    }
+}

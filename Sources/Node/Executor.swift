@@ -1,0 +1,216 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+import RESP
+
+/// One loop's share of the node: parses its clients' requests into a batch, prefetches, executes.
+///
+/// Everything runs on the loop's own thread, except what says otherwise.
+public final class Executor: LinkHandler, @unchecked Sendable {
+    unowned let node: Node
+    let index: Int
+    let mailbox = Mailbox()
+    let statistics: Statistics
+    /// Guards `roster` against other loops' readers (CLIENT LIST, INFO).
+    let rosterLock = SpinLock()
+    var roster: [SessionPointer] = []
+
+    let state: UnsafeMutablePointer<CallState>
+    private(set) var settings: Settings
+    private var settingsVersion: UInt64
+
+    /// Requests parsed and not run yet.
+    let batch: UnsafeMutablePointer<Request>
+    var batchCount = 0
+    let arguments: UnsafeMutablePointer<ByteView>
+    var argumentsUsed = 0
+    /// Ticks at the end of the last command.
+    var lastTicks: UInt64 = 0
+    /// Commands slower than this many ticks go to the slow log or the latency monitor.
+    var slowTicks = UInt64.max
+    /// Clients waiting for a deadline or a pause's end.
+    var suspended: [SessionPointer] = []
+    var timers = ExecutorTimers()
+    var turnStarted: UInt64 = 0
+    /// Stands where a request has no key.
+    let noKey = Key(ByteView(""))
+
+    init(node: Node, index: Int, seed: UInt64) {
+        self.node = node
+        self.index = index
+        statistics = Statistics(commandCount: node.commands.commands.count)
+        settingsVersion = node.configuration.version
+        settings = node.configuration.settings
+        batch = .allocate(capacity: Limits.batchCommands)
+        arguments = .allocate(capacity: Limits.batchArguments)
+        state = .allocate(capacity: 1)
+        super.init()
+        state.initialize(to: CallState(keyspace: node.keyspace, seed: seed))
+        state.pointee.executor = Unmanaged.passUnretained(self).toOpaque()
+        apply()
+    }
+
+    /// Has the loop woken when mail arrives. The shell calls it before the loop runs.
+    public func connect(wake: @escaping @Sendable () -> Void) { mailbox.connect(wake) }
+
+    // MARK: turns
+
+    public override func turnBegan(wall: Int64, monotonic: UInt64) {
+        turnStarted = monotonic
+        node.reclaimer.enter(index)
+        let now = wall / 1000
+        state.pointee.moment = Moment(
+            wall: now, stamp: AccessStamp.fresh(frequency: state.pointee.countsFrequency, now: now))
+        if _slowPath(node.configuration.version != settingsVersion) { refresh() }
+        for work in mailbox.take() { work(self) }
+        if _slowPath(!suspended.isEmpty) { resumeDue(now) }
+        if monotonic >= timers.next { tick(monotonic: monotonic) }
+    }
+
+    public override func turnEnded(monotonic: UInt64) -> Int32 {
+        statistics.add(.turns)
+        statistics.raise(.longestTurn, to: monotonic &- turnStarted)
+        node.reclaimer.leave(index)
+        return sleepTime(monotonic)
+    }
+
+    private func refresh() {
+        settingsVersion = node.configuration.version
+        settings = node.configuration.settings
+        apply()
+    }
+
+    /// Takes over what the hot path reads of the settings.
+    private func apply() {
+        state.pointee.bulkBytesMax = settings.bulkBytesMax
+        state.pointee.countsFrequency = settings.countsFrequency
+        slowTicks = slowThreshold
+        for session in roster {
+            session.pointee.rules.bulkBytesMax = settings.bulkBytesMax
+            session.pointee.link.pointee.output.hardLimit = outputLimit(session)
+        }
+    }
+
+    private var slowThreshold: UInt64 {
+        var microseconds = settings.slowlogMicroseconds < 0 ? Int.max : settings.slowlogMicroseconds
+        if settings.latencyThresholdMilliseconds > 0 {
+            microseconds = min(microseconds, settings.latencyThresholdMilliseconds * 1000)
+        }
+        if microseconds >= Int.max / 1000 { return .max }
+        return UInt64(Double(microseconds * 1000) / cs_nanoseconds_per_tick())
+    }
+
+    func outputLimit(_ session: SessionPointer) -> Int {
+        if session.pointee.mode.contains(.unauthenticated) { return Executor.unauthenticatedOutputBytes }
+        return settings.outputLimits[.normal].hard
+    }
+
+    /// A client that has not authenticated may not let replies pile up (CVE-2025-21605).
+    static let unauthenticatedOutputBytes = 17 * 1024
+
+    // MARK: clients
+
+    public override func received(
+        _ link: LinkPointer, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, own: Bool
+    ) { parse(link, bytes, count, own: own) }
+
+    public override func execute() { runBatch() }
+
+    public override func sent(_ count: Int) {
+        statistics.add(.writes)
+        statistics.add(.outputBytes, count)
+    }
+
+    public override func opened(_ link: LinkPointer) {
+        statistics.add(.connectionsReceived)
+        if node.clientConnected() > settings.maxClients {
+            return refuse(link, "-ERR max number of clients reached\r\n")
+        }
+        if settings.protectedMode && settings.requirePassword.isEmpty && cs_peer_is_local(link.pointee.descriptor) == 0
+        {
+            return refuse(link, Executor.protectedText)
+        }
+        let session = SessionPointer.allocate(capacity: 1)
+        let details = SessionDetails(
+            address: Executor.address(link, peer: true), localAddress: Executor.address(link, peer: false))
+        details.isUnixSocket = details.address.hasPrefix("/")
+        let now = state.pointee.moment.wall
+        session.initialize(
+            to: Session(
+                link: link, id: node.nextClientID(), createdAt: now, activeAt: now, details: details,
+                rosterIndex: roster.count))
+        session.pointee.rules.bulkBytesMax = settings.bulkBytesMax
+        if !settings.requirePassword.isEmpty {
+            session.pointee.mode.insert(.unauthenticated)
+            session.pointee.rules.authenticated = false
+        }
+        link.pointee.session = UnsafeMutableRawPointer(session)
+        link.pointee.output.hardLimit = outputLimit(session)
+        rosterLock.withLock { roster.append(session) }
+    }
+
+    private static let protectedText: StaticString = """
+        -DENIED Martlet is in protected mode: no password is set, so only connections from this machine are \
+        accepted. Set a password (requirepass), or set protected-mode to no if the network is trusted.\r\n
+        """
+
+    private func refuse(_ link: LinkPointer, _ text: StaticString) {
+        statistics.add(.connectionsRejected)
+        link.pointee.output.append(text)
+        link.pointee.state.insert(.closeAfterFlush)
+        markDirty(link)
+    }
+
+    private static func address(_ link: LinkPointer, peer: Bool) -> String {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 160) { text in
+            let count = Int(cs_address_text(link.pointee.descriptor, peer ? 1 : 0, text.baseAddress!, 160))
+            return ByteView(raw: UnsafeRawPointer(text.baseAddress!), min(count, 159)).text
+        }
+    }
+
+    public override func closed(_ link: LinkPointer) {
+        node.clientDisconnected()
+        guard let session = session(link) else { return }
+        unwatchAll(session)
+        discardQueue(session)
+        if session.pointee.mode.contains(.suspended) { suspended.removeAll { $0 == session } }
+        rosterLock.withLock {
+            let last = roster.removeLast()
+            if last != session {
+                roster[session.pointee.rosterIndex] = last
+                last.pointee.rosterIndex = session.pointee.rosterIndex
+            }
+        }
+        session.pointee.parser.reset()
+        session.deinitialize(count: 1)
+        session.deallocate()
+        link.pointee.session = nil
+    }
+
+    @inline(__always)
+    func session(_ link: LinkPointer) -> SessionPointer? {
+        link.pointee.session.map { $0.assumingMemoryBound(to: Session.self) }
+    }
+
+    /// Disconnects the client at the end of the turn, its replies so far dropped or sent.
+    func close(_ session: SessionPointer, afterReplies: Bool) {
+        session.pointee.mode.insert(.closing)
+        session.pointee.link.pointee.state.insert(afterReplies ? .closeAfterFlush : .close)
+        markDirty(session.pointee.link)
+    }
+}
+
+/// A parsed request, until it has run.
+struct Request {
+    var session: SessionPointer
+    /// nil: unknown, or `error` says what is wrong.
+    var command: CommandPointer?
+    var arguments: UnsafeMutablePointer<ByteView>
+    var count: Int
+    /// The first key, if the command locks by keys and has one.
+    var key: Key
+    /// The request's first byte.
+    var start: UnsafeMutablePointer<UInt8>
+    var error: ProtocolError?
+}

@@ -1,0 +1,145 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+
+/// A whole server without its sockets: the key space, the loops' executors, and what they share.
+///
+/// The shell (or the simulator) makes it, connects each executor to a loop, and carries out what it
+/// asks through `Doors`.
+public final class Node: @unchecked Sendable {
+    public let configuration: Configuration
+    public let commands: CommandTable
+    public let keyspace: Keyspace
+    public let reclaimer: Reclaimer
+    public private(set) var executors: [Executor] = []
+    public let doors: Doors
+    public let pause = Pause()
+    public let slowlog = Slowlog()
+    public let latency = LatencyMonitor()
+    public let errors = ErrorCounters()
+    /// 40 hexadecimal digits, new at every start.
+    public let runID: String
+    /// ms since 1970.
+    public let startedAt: Int64
+    /// The port that is listened on; the shell sets it when it knows.
+    public var port = 0
+    public var threadIDs: [Int] = []
+
+    let forgeryLog = MinuteGate()
+    private let counters: UnsafeMutablePointer<UInt64>
+
+    public init(configuration: Configuration, doors: Doors, wall: Int64, seed: UInt64) {
+        self.configuration = configuration
+        self.doors = doors
+        startedAt = wall
+        let settings = configuration.settings
+        commands = CommandTable(families: Node.families)
+        for (old, new) in configuration.renamedCommands { _ = commands.rename(old, to: new) }
+        // One reader more than loops: tests and tools that look in from outside.
+        reclaimer = Reclaimer(readers: settings.loops + 1)
+        keyspace = Keyspace(databases: settings.databases, reclaimer: reclaimer, disposer: doors.disposer)
+        counters = .allocate(capacity: 2)
+        counters.initialize(repeating: 0, count: 2)
+        var random = PRNG(seed: seed)
+        runID = Node.hexDigits(40, &random)
+        executors = (0..<settings.loops).map { Executor(node: self, index: $0, seed: random.next()) }
+    }
+
+    deinit { counters.deallocate() }
+
+    private static func hexDigits(_ count: Int, _ random: inout PRNG) -> String {
+        let digits = Array("0123456789abcdef")
+        return String((0..<count).map { _ in digits[Int(random.below(16))] })
+    }
+
+    /// Client ids: never used twice.
+    func nextClientID() -> UInt64 { cs_add_u64(counters, 1) + 1 }
+
+    /// Clients connected, of all loops.
+    public var clientCount: Int { Int(cs_load_u64(counters + 1)) }
+
+    func clientConnected() -> Int { Int(cs_add_u64(counters + 1, 1)) + 1 }
+    func clientDisconnected() { _ = cs_add_u64(counters + 1, UInt64.max) }
+
+    /// Runs `work` on every loop, the caller's own included (through its mailbox).
+    func broadcast(_ work: @escaping @Sendable (Executor) -> Void) {
+        for executor in executors { executor.mailbox.post(work) }
+    }
+
+    /// CONFIG RESETSTAT.
+    public func resetStatistics() {
+        for executor in executors { executor.statistics.reset() }
+        keyspace.forEachPartition { partition in
+            partition.pointee.hits = 0
+            partition.pointee.misses = 0
+            partition.pointee.expired = 0
+        }
+        errors.reset()
+    }
+
+    /// A counter summed over all loops.
+    func total(_ counter: Statistics.Counter) -> UInt64 {
+        executors.reduce(0) { $0 &+ $1.statistics[counter] }
+    }
+
+    /// A counter's maximum over all loops.
+    func maximum(_ counter: Statistics.Counter) -> UInt64 {
+        executors.map { $0.statistics[counter] }.max() ?? 0
+    }
+}
+
+/// How the node reaches the outside other than through links.
+public struct Doors: Sendable {
+    public var disposer: Disposer
+    /// Writes a line to the log.
+    public var log: @Sendable (LogLevel, String) -> Void
+    /// Ends the process (SHUTDOWN).
+    public var shutDown: @Sendable () -> Void
+    /// Blocks the calling thread, microseconds (DEBUG SLEEP).
+    public var sleep: @Sendable (Int) -> Void
+
+    public init(
+        disposer: Disposer, log: @escaping @Sendable (LogLevel, String) -> Void,
+        shutDown: @escaping @Sendable () -> Void, sleep: @escaping @Sendable (Int) -> Void
+    ) {
+        self.disposer = disposer
+        self.log = log
+        self.shutDown = shutDown
+        self.sleep = sleep
+    }
+}
+
+/// CLIENT PAUSE, for all loops. Read by relaxed atomics on every batch.
+public final class Pause: @unchecked Sendable {
+    private let words: UnsafeMutablePointer<UInt64>
+
+    init() {
+        words = .allocate(capacity: 2)
+        words.initialize(repeating: 0, count: 2)
+    }
+
+    deinit { words.deallocate() }
+
+    /// When it ends, ms since 1970; 0: no pause.
+    var until: Int64 { Int64(truncatingIfNeeded: cs_load_u64(words)) }
+    /// Only commands that write wait.
+    var onlyWrites: Bool { cs_load_u64(words + 1) != 0 }
+
+    func set(until: Int64, onlyWrites: Bool) {
+        cs_store_u64(words + 1, onlyWrites ? 1 : 0)
+        cs_store_release_u64(words, UInt64(bitPattern: until))
+    }
+
+    func end() { cs_store_release_u64(words, 0) }
+}
+
+/// Replies that were errors, by code.
+public final class ErrorCounters: @unchecked Sendable {
+    private let lock = SpinLock()
+    private var counts: [String: UInt64] = [:]
+
+    func count(_ code: String) { lock.withLock { counts[code, default: 0] += 1 } }
+    func reset() { lock.withLock { counts = [:] } }
+    var all: [(String, UInt64)] { lock.withLock { counts.sorted { $0.key < $1.key } } }
+}

@@ -1,0 +1,132 @@
+import Base
+import Commands
+import Keyspace
+import RESP
+
+/// What the node knows of one client. Owned by its loop's Executor, which alone changes it; other
+/// loops read it (CLIENT LIST) under the executor's roster lock, hot fields by relaxed atomics.
+struct Session {
+    let link: LinkPointer
+    let id: UInt64
+    var mode: SessionMode = []
+    var parser = RequestParser()
+    var rules = RequestParser.Rules()
+    /// 2 or 3.
+    var version: UInt8 = 2
+    var database: Int = 0
+    /// CLIENT NO-TOUCH.
+    var noTouch = false
+    /// Milliseconds since 1970.
+    let createdAt: Int64
+    var activeAt: Int64
+    /// Index of the last command in the table, -1 before the first.
+    var lastCommand: Int32 = -1
+    /// End of the bytes parsed in this turn (what comes after has not been parsed).
+    var parsedEnd: UnsafeMutablePointer<UInt8>?
+    /// Everything that most clients never use.
+    let details: SessionDetails
+    /// Position in the executor's roster.
+    var rosterIndex: Int
+}
+
+typealias SessionPointer = UnsafeMutablePointer<Session>
+
+/// States that take a client off the straight path.
+struct SessionMode: OptionSet {
+    let rawValue: UInt32
+
+    /// Inside MULTI: commands are queued.
+    static let multi = SessionMode(rawValue: 1)
+    /// Waiting: for a timeout, for the end of a pause. Its further commands wait with it.
+    static let suspended = SessionMode(rawValue: 2)
+    /// While suspended, unexecuted requests have been put back into the input.
+    static let pushedBack = SessionMode(rawValue: 4)
+    /// A password is set and this client has not given it.
+    static let unauthenticated = SessionMode(rawValue: 8)
+    /// CLIENT REPLY OFF; SKIP: the next command; the command after CLIENT REPLY SKIP.
+    static let replyOff = SessionMode(rawValue: 16)
+    static let replySkipNext = SessionMode(rawValue: 32)
+    static let replySkip = SessionMode(rawValue: 64)
+    /// Being disconnected: nothing runs any more.
+    static let closing = SessionMode(rawValue: 128)
+    /// A queued command was refused: EXEC will abort.
+    static let transactionRefused = SessionMode(rawValue: 256)
+
+    /// Modes that the hot path must leave to the slow one.
+    static let special = SessionMode(rawValue: 0x1ff)
+}
+
+/// The cold part of a session.
+final class SessionDetails {
+    var address: String
+    var localAddress: String
+    var isUnixSocket = false
+    var name: [UInt8] = []
+    var libraryName: [UInt8] = []
+    var libraryVersion: [UInt8] = []
+    var user: [UInt8] = Array("default".utf8)
+    var noEvict = false
+    /// MULTI's queue.
+    var queue: [QueuedCommand] = []
+    var queueFlags: CommandFlags = []
+    /// WATCH: raised when a watched key changes; the keys, to find their partitions again.
+    let watchFlag = WatchFlag()
+    var watchedKeys: [WatchedName] = []
+    var block: Block?
+    /// When the output passed the soft limit, ms since 1970; 0: it is below.
+    var softLimitSince: Int64 = 0
+    /// The largest unparsed input since the last look.
+    var inputPeak = 0
+    /// Bytes of arguments in MULTI's queue.
+    var queueBytes: Int { queue.reduce(0) { $0 + $1.bytes } }
+
+    init(address: String, localAddress: String) {
+        self.address = address
+        self.localAddress = localAddress
+    }
+
+    struct WatchedName {
+        var database: Int
+        var key: [UInt8]
+        /// It had already expired when WATCH named it.
+        var wasExpired: Bool
+    }
+
+    /// Why a session is suspended.
+    enum Block {
+        /// CLIENT PAUSE: its next request runs when the pause ends.
+        case paused
+        /// WAIT: replies 0 (this node has no replicas) at the deadline, ms since 1970; 0: never.
+        case wait(deadline: Int64)
+    }
+}
+
+/// A command waiting in MULTI's queue, with its words copied.
+struct QueuedCommand {
+    let command: CommandPointer
+    let arguments: UnsafeMutablePointer<ByteView>
+    let count: Int
+    let bytes: Int
+    private let storage: UnsafeMutablePointer<UInt8>
+
+    init(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) {
+        self.command = command
+        self.count = count
+        var total = 0
+        for i in 0..<count { total += words[i].count }
+        bytes = total
+        storage = .allocate(capacity: max(1, total))
+        arguments = .allocate(capacity: count)
+        var at = storage
+        for i in 0..<count {
+            at.update(from: words[i].start, count: words[i].count)
+            (arguments + i).initialize(to: ByteView(UnsafePointer(at), words[i].count))
+            at += words[i].count
+        }
+    }
+
+    func free() {
+        storage.deallocate()
+        arguments.deallocate()
+    }
+}

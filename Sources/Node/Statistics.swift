@@ -1,0 +1,112 @@
+import Base
+import CSystem
+
+/// One loop's counters. Written by its own thread with relaxed stores, read by any.
+public final class Statistics: @unchecked Sendable {
+    /// Per command: calls, ticks, rejected, failed; then the histogram of durations.
+    static let commandWords = 4 + histogramBuckets
+    /// Four buckets per doubling of nanoseconds.
+    static let histogramBuckets = 160
+
+    let commandCount: Int
+    private let commands: UnsafeMutablePointer<UInt64>
+    private let counters: UnsafeMutablePointer<UInt64>
+
+    enum Counter: Int, CaseIterable {
+        case commandsProcessed, connectionsReceived, connectionsRejected, inputBytes, outputBytes
+        case errorReplies, reads, writes, turns, longestTurn, queryBufferDisconnects, outputBufferDisconnects
+        case protocolErrors, largeValues
+    }
+
+    init(commandCount: Int) {
+        self.commandCount = commandCount
+        commands = .allocate(capacity: commandCount * Statistics.commandWords)
+        commands.initialize(repeating: 0, count: commandCount * Statistics.commandWords)
+        counters = .allocate(capacity: Counter.allCases.count)
+        counters.initialize(repeating: 0, count: Counter.allCases.count)
+    }
+
+    deinit {
+        commands.deallocate()
+        counters.deallocate()
+    }
+
+    @inline(__always)
+    func add(_ counter: Counter, _ n: Int = 1) {
+        let word = counters + counter.rawValue
+        cs_store_u64(word, cs_load_u64(word) &+ UInt64(truncatingIfNeeded: n))
+    }
+
+    func raise(_ counter: Counter, to value: UInt64) {
+        if cs_load_u64(counters + counter.rawValue) < value { cs_store_u64(counters + counter.rawValue, value) }
+    }
+
+    subscript(_ counter: Counter) -> UInt64 { cs_load_u64(counters + counter.rawValue) }
+
+    /// Counts a call that took this many ticks, which are `nanoseconds`.
+    @inline(__always)
+    func count(_ command: Int32, ticks: UInt64) {
+        let words = commands + Int(command) &* Statistics.commandWords
+        cs_store_u64(words, cs_load_u64(words) &+ 1)
+        cs_store_u64(words + 1, cs_load_u64(words + 1) &+ ticks)
+        let bucket = words + (4 &+ Statistics.bucket(ticks))
+        cs_store_u64(bucket, cs_load_u64(bucket) &+ 1)
+    }
+
+    func countRejected(_ command: Int32) {
+        let word = commands + (Int(command) * Statistics.commandWords + 2)
+        cs_store_u64(word, cs_load_u64(word) &+ 1)
+    }
+
+    func countFailed(_ command: Int32) {
+        let word = commands + (Int(command) * Statistics.commandWords + 3)
+        cs_store_u64(word, cs_load_u64(word) &+ 1)
+    }
+
+    /// The histogram bucket of a duration in ticks: its highest bit and the two after it.
+    @inline(__always)
+    static func bucket(_ ticks: UInt64) -> Int {
+        if ticks < 4 { return Int(truncatingIfNeeded: ticks) }
+        let high = 63 &- ticks.leadingZeroBitCount
+        let bucket = high &* 4 &+ Int(truncatingIfNeeded: (ticks >> UInt64(high &- 2)) & 3) &- 4
+        return min(bucket, histogramBuckets &- 1)
+    }
+
+    /// The largest duration, in ticks, that falls into a bucket.
+    static func bucketLimit(_ bucket: Int) -> UInt64 {
+        if bucket < 4 { return UInt64(bucket) }
+        let high = UInt64((bucket + 4) / 4), quarter = UInt64(bucket & 3)
+        return ((4 + quarter + 1) << (high - 2)) - 1
+    }
+
+    struct CommandFigures {
+        var calls: UInt64 = 0
+        var ticks: UInt64 = 0
+        var rejected: UInt64 = 0
+        var failed: UInt64 = 0
+    }
+
+    func figures(_ command: Int) -> CommandFigures {
+        let words = commands + command * Statistics.commandWords
+        return CommandFigures(
+            calls: cs_load_u64(words), ticks: cs_load_u64(words + 1), rejected: cs_load_u64(words + 2),
+            failed: cs_load_u64(words + 3))
+    }
+
+    /// Adds a command's histogram to `sums` (`histogramBuckets` long).
+    func addHistogram(_ command: Int, to sums: inout [UInt64]) {
+        let words = commands + (command * Statistics.commandWords + 4)
+        for i in 0..<Statistics.histogramBuckets { sums[i] &+= cs_load_u64(words + i) }
+    }
+
+    /// Sets everything to 0 (CONFIG RESETSTAT). A count made at the same moment may survive.
+    func reset() {
+        for i in 0..<commandCount * Statistics.commandWords { cs_store_u64(commands + i, 0) }
+        for counter in Counter.allCases { cs_store_u64(counters + counter.rawValue, 0) }
+    }
+
+    func resetHistogram(_ command: Int) {
+        let words = commands + (command * Statistics.commandWords + 4)
+        for i in 0..<Statistics.histogramBuckets { cs_store_u64(words + i, 0) }
+    }
+}

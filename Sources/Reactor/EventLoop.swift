@@ -1,0 +1,307 @@
+import Base
+import CSystem
+import Glibc
+
+/// One core's loop: an epoll instance, the sockets accepted on it, and a handler that does the rest.
+///
+/// A turn reads every ready socket once (into an arena that all share), lets the handler execute
+/// everything read, and sends every client's replies with one call. Events are edge-triggered: a
+/// socket is registered once; one whose read filled its room is read again in the next turn.
+///
+/// Owned by one thread; `wake` and `stop` may be called from any.
+public final class EventLoop: @unchecked Sendable {
+    private let handler: LinkHandler
+    private let epoll: Int32
+    private let wakeDescriptor: Int32
+    private let events: UnsafeMutablePointer<epoll_event>
+    private let arena: UnsafeMutablePointer<UInt8>
+    private var arenaUsed = 0
+    private var listeners: [Listener] = []
+    /// Open links by descriptor: what an event's registration is checked against.
+    private var links: UnsafeMutablePointer<LinkPointer?>
+    private var linkCapacity = 1024
+    private var registrations: UInt32 = 0
+    /// Links to read without waiting for an event.
+    private var unread: [LinkPointer] = []
+    /// Descriptors with more to send in the next turn, without an event.
+    private var continuing: [Int32] = []
+    private let stopFlag: UnsafeMutablePointer<UInt32>
+    private let keepalive: @Sendable () -> Int
+
+    private static let eventsMax: Int32 = 512
+    private static let wakeTag = UInt64.max
+    /// Events of listeners carry this bit and the listener's index.
+    private static let listenerTag: UInt64 = 1 << 63
+
+    /// A socket that clients connect to.
+    public struct Listener {
+        public let descriptor: Int32
+        public let isTCP: Bool
+
+        public init(descriptor: Int32, isTCP: Bool) {
+            self.descriptor = descriptor
+            self.isTCP = isTCP
+        }
+    }
+
+    /// `keepalive` answers the seconds of TCP keepalive for new connections, 0 for none.
+    public init(handler: LinkHandler, keepalive: @escaping @Sendable () -> Int) {
+        self.handler = handler
+        self.keepalive = keepalive
+        epoll = cs_epoll_create()
+        wakeDescriptor = cs_eventfd()
+        precondition(epoll >= 0 && wakeDescriptor >= 0, "no descriptors for an event loop")
+        events = .allocate(capacity: Int(EventLoop.eventsMax))
+        arena = .allocate(capacity: Limits.arenaBytes)
+        links = .allocate(capacity: linkCapacity)
+        links.initialize(repeating: nil, count: linkCapacity)
+        stopFlag = .allocate(capacity: 1)
+        stopFlag.initialize(to: 0)
+        _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, wakeDescriptor, CS_EPOLLIN, EventLoop.wakeTag)
+    }
+
+    /// Accepts clients from a listening socket. Before `run`.
+    public func add(_ listener: Listener) {
+        let tag = EventLoop.listenerTag | UInt64(listeners.count)
+        listeners.append(listener)
+        _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, listener.descriptor, CS_EPOLLIN, tag)
+    }
+
+    /// Ends the current or next wait. From any thread.
+    public func wake() { cs_eventfd_signal(wakeDescriptor) }
+
+    /// Has `run` return after its current turn, with what is written sent as far as sockets take it.
+    public func stop() {
+        cs_store_release_u32(stopFlag, 1)
+        wake()
+    }
+
+    /// Runs turns until `stop`.
+    public func run() {
+        var timeout: Int32 = 0
+        while cs_load_acquire_u32(stopFlag) == 0 {
+            let ready = epoll_wait(
+                epoll, events, EventLoop.eventsMax, unread.isEmpty && continuing.isEmpty ? timeout : 0)
+            handler.turnBegan(wall: cs_wall_us(), monotonic: cs_monotonic_ns())
+            readUnread()
+            continueSending()
+            var i: Int32 = 0
+            while i < ready {
+                dispatch(cs_event_data(events, i), cs_event_mask(events, i))
+                i &+= 1
+            }
+            handler.execute()
+            arenaUsed = 0
+            finishDirty()
+            timeout = handler.turnEnded(monotonic: cs_monotonic_ns())
+        }
+        closeAll()
+    }
+
+    // MARK: events
+
+    @inline(__always)
+    private func dispatch(_ tag: UInt64, _ mask: UInt32) {
+        if _slowPath(tag & EventLoop.listenerTag != 0) {
+            if tag == EventLoop.wakeTag { return cs_eventfd_drain(wakeDescriptor) }
+            return accept(listeners[Int(tag & 0xffff)])
+        }
+        let descriptor = Int(tag & 0xffff_ffff)
+        // An event of a link that this turn has already closed, its number perhaps taken by another.
+        guard let link = links[descriptor], link.pointee.registration == UInt32(tag >> 32) else { return }
+        if mask & CS_EPOLLOUT != 0 && link.pointee.state.contains(.congested) { handler.markDirty(link) }
+        if mask & ~CS_EPOLLOUT != 0 { read(link) }
+        // The end of input is not announced again: read on until it is met.
+        if _slowPath(mask & (CS_EPOLLRDHUP | CS_EPOLLHUP | CS_EPOLLERR) != 0), !link.pointee.state.contains(.unread) {
+            queueUnread(link)
+        }
+    }
+
+    private func accept(_ listener: Listener) {
+        // A bounded number per turn: a storm of connections must not hold up those that are there.
+        for _ in 0..<1000 {
+            let descriptor = cs_accept(listener.descriptor)
+            if descriptor < 0 { return }
+            if listener.isTCP { cs_configure_tcp(descriptor, Int32(keepalive())) }
+            open(descriptor)
+        }
+    }
+
+    private func open(_ descriptor: Int32) {
+        registrations = (registrations &+ 1) & 0x7fff_ffff
+        let link = LinkPointer.allocate(capacity: 1)
+        link.initialize(to: Link(descriptor: descriptor, registration: registrations))
+        if Int(descriptor) >= linkCapacity { growLinks(Int(descriptor)) }
+        links[Int(descriptor)] = link
+        let mask = CS_EPOLLIN | CS_EPOLLOUT | CS_EPOLLRDHUP | CS_EDGE_TRIGGERED
+        let tag = UInt64(registrations) << 32 | UInt64(UInt32(bitPattern: descriptor))
+        handler.opened(link)
+        _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, mask, tag)
+    }
+
+    private func growLinks(_ descriptor: Int) {
+        let capacity = max(linkCapacity * 2, descriptor + 1)
+        let grown = UnsafeMutablePointer<LinkPointer?>.allocate(capacity: capacity)
+        grown.update(from: links, count: linkCapacity)
+        (grown + linkCapacity).initialize(repeating: nil, count: capacity - linkCapacity)
+        links.deallocate()
+        links = grown
+        linkCapacity = capacity
+    }
+
+    // MARK: reading
+
+    private func readUnread() {
+        if unread.isEmpty { return }
+        let waiting = unread
+        unread.removeAll(keepingCapacity: true)
+        for link in waiting {
+            link.pointee.state.remove(.unread)
+            read(link)
+        }
+    }
+
+    @inline(__always)
+    private func read(_ link: LinkPointer) {
+        if _slowPath(!link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush, .unread])) { return drain(link) }
+        if _slowPath(!link.pointee.input.isEmpty) { return readOwn(link) }
+        if Limits.arenaBytes &- arenaUsed < Limits.readBytes {
+            handler.execute()
+            arenaUsed = 0
+        }
+        let place = arena + arenaUsed
+        let count = recv(link.pointee.descriptor, place, Limits.readBytes, 0)
+        guard count > 0 else { return noInput(link, count) }
+        // The next client's bytes start on a cache line of their own.
+        arenaUsed &+= (count &+ 63) & ~63
+        if count == Limits.readBytes { queueUnread(link) }
+        handler.received(link, place, count, own: false)
+    }
+
+    /// Reads behind an unfinished request.
+    private func readOwn(_ link: LinkPointer) {
+        let (place, room) = link.pointee.input.prepare(Limits.readBytes)
+        let count = recv(link.pointee.descriptor, place, min(room, 1 << 20), 0)
+        guard count > 0 else { return noInput(link, count) }
+        link.pointee.input.filled(count)
+        if count == min(room, 1 << 20) { queueUnread(link) }
+        handler.received(link, place, count, own: true)
+    }
+
+    private func queueUnread(_ link: LinkPointer) {
+        link.pointee.state.insert(.unread)
+        unread.append(link)
+    }
+
+    private func noInput(_ link: LinkPointer, _ result: Int) {
+        if result < 0 && (cs_errno() == EAGAIN || cs_errno() == EINTR) { return }
+        // The peer is gone or will send no more: what it sent is still executed, replies are tried once.
+        link.pointee.state.insert(.closeAfterFlush)
+        handler.markDirty(link)
+    }
+
+    /// A link that is being closed, or is to be read later anyway: notices only that the peer is gone.
+    private func drain(_ link: LinkPointer) {
+        if link.pointee.state.contains(.unread) { return }
+        var byte: UInt8 = 0
+        let count = recv(link.pointee.descriptor, &byte, 1, Int32(MSG_PEEK))
+        if count == 0 || (count < 0 && cs_errno() != EAGAIN && cs_errno() != EINTR) {
+            link.pointee.state.insert(.close)
+            handler.markDirty(link)
+        }
+    }
+
+    // MARK: sending and closing
+
+    private func finishDirty() {
+        // Closing may make others dirty; the list is walked by index.
+        var i = 0
+        while i < handler.dirty.count {
+            let link = handler.dirty[i]
+            link.pointee.state.remove(.dirty)
+            if _slowPath(!link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush])) {
+                finish(link)
+            } else if !flush(link) {
+                close(link)
+            }
+            i &+= 1
+        }
+        handler.dirty.removeAll(keepingCapacity: true)
+    }
+
+    private func finish(_ link: LinkPointer) {
+        if link.pointee.state.contains(.close) || !flush(link) || link.pointee.output.isEmpty { close(link) }
+    }
+
+    /// Sends what is pending as far as the socket takes it. Answers false when the peer is gone.
+    @inline(__always)
+    private func flush(_ link: LinkPointer) -> Bool {
+        if _slowPath(link.pointee.output.sealedCount > 0) { return flushBlocks(link) }
+        while let run = link.pointee.output.unsent {
+            let sent = send(link.pointee.descriptor, run.start, run.count, Int32(MSG_NOSIGNAL))
+            if _slowPath(sent < 0) { return sendFailed(link) }
+            handler.sent(sent)
+            link.pointee.output.consume(sent)
+        }
+        link.pointee.state.remove(.congested)
+        return true
+    }
+
+    /// Sends a backlog of several blocks, a bounded amount per turn.
+    private func flushBlocks(_ link: LinkPointer) -> Bool {
+        var budget = 8 << 20
+        while budget > 0, let run = link.pointee.output.unsent {
+            let sent = send(link.pointee.descriptor, run.start, min(run.count, budget), Int32(MSG_NOSIGNAL))
+            if sent < 0 { return sendFailed(link) }
+            handler.sent(sent)
+            link.pointee.output.consume(sent)
+            budget -= sent
+        }
+        if link.pointee.output.isEmpty {
+            link.pointee.state.remove(.congested)
+        } else {
+            link.pointee.state.insert(.congested)
+            continuing.append(link.pointee.descriptor)
+        }
+        return true
+    }
+
+    private func continueSending() {
+        if continuing.isEmpty { return }
+        for descriptor in continuing {
+            if let link = links[Int(descriptor)] { handler.markDirty(link) }
+        }
+        continuing.removeAll(keepingCapacity: true)
+    }
+
+    private func sendFailed(_ link: LinkPointer) -> Bool {
+        if cs_errno() == EAGAIN || cs_errno() == EINTR {
+            link.pointee.state.insert(.congested)
+            return true
+        }
+        return false
+    }
+
+    private func close(_ link: LinkPointer) {
+        if link.pointee.state.contains(.unread) { unread.removeAll { $0 == link } }
+        handler.closed(link)
+        let descriptor = link.pointee.descriptor
+        links[Int(descriptor)] = nil
+        Glibc.close(descriptor)
+        link.pointee.input.reset()
+        link.pointee.output.reset()
+        link.deinitialize(count: 1)
+        link.deallocate()
+    }
+
+    private func closeAll() {
+        for i in 0..<linkCapacity {
+            guard let link = links[i] else { continue }
+            _ = flush(link)
+            close(link)
+        }
+        for listener in listeners where listener.isTCP { Glibc.close(listener.descriptor) }
+        Glibc.close(epoll)
+        Glibc.close(wakeDescriptor)
+    }
+}

@@ -1,0 +1,162 @@
+import Base
+import CSystem
+import Glibc
+import Keyspace
+import Node
+import Reactor
+
+/// The process: listens, runs one loop per thread, waits for a signal or SHUTDOWN, and takes leave.
+final class Server: @unchecked Sendable {
+    private let settings: Settings
+    private let configuration: Configuration
+    private let log: LogFile
+    private let stopDescriptor: Int32
+    private var port: Int32
+
+    init(_ configuration: Configuration) throws {
+        self.configuration = configuration
+        settings = configuration.settings
+        port = Int32(settings.port)
+        stopDescriptor = cs_eventfd()
+        log = try LogFile(path: settings.logFile, configuration)
+    }
+
+    func run() throws {
+        if settings.daemonize {
+            let failure = cs_daemonize()
+            if failure < 0 { throw StartError(text: "cannot go into the background: \(errorText(-failure))") }
+        }
+        let signals = cs_signal_descriptor()
+        let disposer = ThreadedDisposer()
+        let node = makeNode(disposer)
+        let loops = node.executors.map { [configuration] executor in
+            let loop = EventLoop(handler: executor) { configuration.settings.tcpKeepalive }
+            executor.connect(wake: { loop.wake() })
+            return loop
+        }
+        try listen(loops)
+        node.port = Int(port)
+        for warning in configuration.warnings { log.write(.warning, warning) }
+        writePIDFile()
+        announce(loops.count)
+        if settings.daemonize { cs_close_standard_streams() }
+        let threads = loops.enumerated().map { i, loop in start(loop, i, of: loops.count) }
+        waitForEnd(signals)
+        log.write(.notice, "Leaving: closing connections")
+        for loop in loops { loop.stop() }
+        for thread in threads { pthread_join(thread, nil) }
+        if !settings.pidFile.isEmpty { unlink(settings.pidFile) }
+        if !settings.unixSocket.isEmpty { unlink(settings.unixSocket) }
+        log.write(.notice, "Martlet is now ready to exit, bye bye...")
+        exit(0)
+    }
+
+    private func makeNode(_ disposer: Disposer) -> Node {
+        let stop = stopDescriptor
+        let log = log
+        let doors = Doors(
+            disposer: disposer, log: { log.write($0, $1) }, shutDown: { cs_eventfd_signal(stop) },
+            sleep: { usleep(UInt32($0)) })
+        return Node(
+            configuration: configuration, doors: doors, wall: cs_wall_us() / 1000, seed: UInt64.random(in: 0 ... .max))
+    }
+
+    // MARK: listening
+
+    private func listen(_ loops: [EventLoop]) throws {
+        let shared = loops.count > 1
+        for address in settings.bind where settings.port >= 0 {
+            let isOptional = address.hasPrefix("-")
+            let name = isOptional ? String(address.dropFirst()) : address
+            for loop in loops {
+                let descriptor = cs_listen_tcp(name, port, Int32(settings.tcpBacklog), shared ? 1 : 0)
+                if descriptor < 0 {
+                    if isOptional && (descriptor == -EADDRNOTAVAIL || descriptor == -EAFNOSUPPORT) { break }
+                    throw StartError(
+                        text: "cannot listen on \(name) port \(port): \(errorText(-descriptor))")
+                }
+                if port == 0 { port = cs_local_port(descriptor) }
+                loop.add(EventLoop.Listener(descriptor: descriptor, isTCP: true))
+            }
+        }
+        try listenUnix(loops)
+    }
+
+    private func listenUnix(_ loops: [EventLoop]) throws {
+        let path = settings.unixSocket
+        if path.isEmpty { return }
+        let descriptor = cs_listen_unix(path, Int32(settings.tcpBacklog), settings.unixSocketPermissions)
+        if descriptor < 0 { throw StartError(text: "cannot listen on \(path): \(errorText(-descriptor))") }
+        // Every loop waits on the one socket; whoever is free first takes the connection.
+        for loop in loops { loop.add(EventLoop.Listener(descriptor: descriptor, isTCP: false)) }
+    }
+
+    private func writePIDFile() {
+        if settings.pidFile.isEmpty { return }
+        guard let file = fopen(settings.pidFile, "w") else {
+            return log.write(.warning, "cannot write \(settings.pidFile): \(errorText(errno))")
+        }
+        fputs("\(getpid())\n", file)
+        fclose(file)
+    }
+
+    private func announce(_ loops: Int) {
+        log.write(.notice, "Martlet \(Version.martlet), pid \(getpid()), \(loops) loop\(loops == 1 ? "" : "s")")
+        if settings.port == 0 {
+            // Somebody who asked for any port has to be told which.
+            writeText(1, "port: \(port)\n")
+        }
+        log.write(.notice, "Ready to accept connections on port \(port)")
+    }
+
+    // MARK: threads
+
+    private final class Start {
+        let loop: EventLoop
+        let index: Int
+        let pins: Bool
+
+        init(_ loop: EventLoop, _ index: Int, pins: Bool) {
+            self.loop = loop
+            self.index = index
+            self.pins = pins
+        }
+    }
+
+    private func start(_ loop: EventLoop, _ index: Int, of count: Int) -> pthread_t {
+        // Pinning helps as long as every loop has a core of its own.
+        let pins = count > 1 && count <= Int(cs_available_cpus())
+        let start = Unmanaged.passRetained(Start(loop, index, pins: pins))
+        var thread = pthread_t()
+        let failure = pthread_create(
+            &thread, nil,
+            { raw in
+                let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
+                cs_name_thread("loop-\(start.index)")
+                if start.pins { cs_pin_thread(cs_nth_available_cpu(Int32(start.index))) }
+                start.loop.run()
+                return nil
+            }, start.toOpaque())
+        precondition(failure == 0, "cannot start a thread")
+        return thread
+    }
+
+    /// Sleeps until SIGTERM, SIGINT or SHUTDOWN.
+    private func waitForEnd(_ signals: Int32) {
+        var waiting = [
+            pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+            pollfd(fd: stopDescriptor, events: Int16(POLLIN), revents: 0),
+        ]
+        while true {
+            if poll(&waiting, 2, -1) < 0 { continue }
+            if waiting[1].revents != 0 { return log.write(.notice, "User requested shutdown...") }
+            let signal = cs_read_signal(signals)
+            if signal == SIGTERM || signal == SIGINT {
+                return log.write(
+                    .warning, "Received \(signal == SIGTERM ? "SIGTERM" : "SIGINT"), scheduling shutdown...")
+            }
+        }
+    }
+}
+
+func errorText(_ code: Int32) -> String { String(cString: strerror(code)) }
