@@ -1,0 +1,210 @@
+import CSystem
+
+/// How important a log line must be to be written; `debug` lets all through.
+public enum LogLevel: String, CaseIterable, Comparable, Sendable {
+    case debug, verbose, notice, warning
+
+    private var weight: Int {
+        switch self {
+        case .debug: 0
+        case .verbose: 1
+        case .notice: 2
+        case .warning: 3
+        }
+    }
+
+    public static func < (a: LogLevel, b: LogLevel) -> Bool { a.weight < b.weight }
+}
+
+/// What goes when `maxmemory` is reached, by Redis' names.
+public enum EvictionPolicy: String, CaseIterable, Sendable {
+    case volatileLRU = "volatile-lru"
+    case volatileLFU = "volatile-lfu"
+    case volatileRandom = "volatile-random"
+    case volatileTTL = "volatile-ttl"
+    case allKeysLRU = "allkeys-lru"
+    case allKeysLFU = "allkeys-lfu"
+    case allKeysRandom = "allkeys-random"
+    case noEviction = "noeviction"
+
+    /// LFU: entries count how often, not when last, they were used.
+    public var countsFrequency: Bool { self == .volatileLFU || self == .allKeysLFU }
+    /// Only keys with a deadline may go.
+    public var onlyVolatile: Bool {
+        self == .volatileLRU || self == .volatileLFU || self == .volatileRandom || self == .volatileTTL
+    }
+}
+
+/// Who may use something dangerous: nobody, anybody, or clients on this machine.
+public enum Permission: String, Sendable {
+    case no, yes, local
+}
+
+/// A limit on all clients' memory (`maxmemory-clients`).
+public enum ClientMemoryLimit: Sendable, Equatable {
+    /// 0: none.
+    case bytes(Int)
+    /// Of `maxmemory`.
+    case percent(Int)
+}
+
+/// An immutable snapshot of what the loops read; replaced as a whole by CONFIG SET.
+///
+/// Sizes are bytes. Redis' redis.conf says what each means; where this server differs, docs/configuration.md.
+public final class Settings: Sendable {
+    // Network.
+    /// A leading '-' means: no error if that address is not available.
+    public let bind: [String]
+    /// 0: no TCP.
+    public let port: Int
+    /// Empty: none.
+    public let unixSocket: String
+    /// 0: what the umask gives.
+    public let unixSocketPermissions: UInt32
+    /// 0: idle clients stay.
+    public let timeoutSeconds: Int
+    public let tcpBacklog: Int
+    /// Seconds; 0: off.
+    public let tcpKeepalive: Int
+    public let maxClients: Int
+    /// Empty: none required.
+    public let requirePassword: String
+    public let protectedMode: Bool
+    public let outputLimits: OutputLimits
+    public let queryBufferLimit: Int
+    public let bulkBytesMax: Int
+    public let enableDebugCommand: Permission
+    public let enableProtectedConfigs: Permission
+
+    // General.
+    public let databases: Int
+    public let daemonize: Bool
+    public let pidFile: String
+    /// Empty: standard output.
+    public let logFile: String
+    public let logLevel: LogLevel
+    /// Event loops; never 0.
+    public let loops: Int
+    public let hz: Int
+    public let dynamicHz: Bool
+    /// Absolute.
+    public let directory: String
+    public let shutdownTimeoutSeconds: Int
+    public let busyReplyThresholdMilliseconds: Int
+
+    // Memory.
+    /// 0: no limit.
+    public let maxMemory: Int
+    public let maxMemoryPolicy: EvictionPolicy
+    public let countsFrequency: Bool
+    public let maxMemorySamples: Int
+    public let evictionTenacity: Int
+    public let maxMemoryClients: ClientMemoryLimit
+    public let lfuLogFactor: Int
+    public let lfuDecayMinutes: Int
+    public let activeExpireEffort: Int
+    public let lazyEviction: Bool
+    public let lazyExpire: Bool
+    public let lazyServerDelete: Bool
+    public let lazyUserDelete: Bool
+    public let lazyUserFlush: Bool
+
+    // Observation.
+    /// -1: off; 0: everything.
+    public let slowlogMicroseconds: Int
+    public let slowlogLength: Int
+    /// 0: off.
+    public let latencyThresholdMilliseconds: Int
+    public let latencyTracking: Bool
+    public let latencyPercentiles: [Double]
+    /// As CONFIG GET shows it.
+    public let notifyKeyspaceEvents: String
+    public let keyspaceEvents: KeyspaceEvents
+    public let trackingKeysMax: Int
+    public let aclLogLength: Int
+
+    // Encodings.
+    public let hashMaxListpackEntries: Int
+    public let hashMaxListpackValue: Int
+    /// Elements if positive; -1...-5: 4 to 64 KiB.
+    public let listMaxListpackSize: Int
+    public let listCompressDepth: Int
+    public let setMaxIntsetEntries: Int
+    public let zsetMaxListpackEntries: Int
+    public let zsetMaxListpackValue: Int
+    public let hllSparseMaxBytes: Int
+    public let streamNodeMaxBytes: Int
+    public let streamNodeMaxEntries: Int
+
+    // Storage (for later).
+    public let appendOnly: Bool
+    /// Seconds and changes, as CONFIG GET shows them.
+    public let saveRules: String
+    public let dbFileName: String
+
+    init(_ values: Values) {
+        bind = values.words("bind")
+        port = values.integer("port")
+        unixSocket = values.text("unixsocket")
+        unixSocketPermissions = UInt32(values.text("unixsocketperm"), radix: 8) ?? 0
+        timeoutSeconds = values.integer("timeout")
+        tcpBacklog = values.integer("tcp-backlog")
+        tcpKeepalive = values.integer("tcp-keepalive")
+        maxClients = values.integer("maxclients")
+        requirePassword = values.text("requirepass")
+        protectedMode = values.flag("protected-mode")
+        outputLimits = OutputLimits(text: values.text("client-output-buffer-limit"))
+        queryBufferLimit = values.integer("client-query-buffer-limit")
+        bulkBytesMax = values.integer("proto-max-bulk-len")
+        enableDebugCommand = values.choice("enable-debug-command")
+        enableProtectedConfigs = values.choice("enable-protected-configs")
+        databases = values.integer("databases")
+        daemonize = values.flag("daemonize")
+        pidFile = values.text("pidfile")
+        logFile = values.text("logfile")
+        logLevel = values.choice("loglevel")
+        let wanted = values.integer("io-threads")
+        loops = wanted > 0 ? wanted : max(1, Int(cs_available_cpus()))
+        hz = values.integer("hz")
+        dynamicHz = values.flag("dynamic-hz")
+        directory = values.text("dir")
+        shutdownTimeoutSeconds = values.integer("shutdown-timeout")
+        busyReplyThresholdMilliseconds = values.integer("busy-reply-threshold")
+        maxMemory = values.integer("maxmemory")
+        maxMemoryPolicy = values.choice("maxmemory-policy")
+        countsFrequency = maxMemoryPolicy.countsFrequency
+        maxMemorySamples = values.integer("maxmemory-samples")
+        evictionTenacity = values.integer("maxmemory-eviction-tenacity")
+        maxMemoryClients = values.clientMemoryLimit("maxmemory-clients")
+        lfuLogFactor = values.integer("lfu-log-factor")
+        lfuDecayMinutes = values.integer("lfu-decay-time")
+        activeExpireEffort = values.integer("active-expire-effort")
+        lazyEviction = values.flag("lazyfree-lazy-eviction")
+        lazyExpire = values.flag("lazyfree-lazy-expire")
+        lazyServerDelete = values.flag("lazyfree-lazy-server-del")
+        lazyUserDelete = values.flag("lazyfree-lazy-user-del")
+        lazyUserFlush = values.flag("lazyfree-lazy-user-flush")
+        slowlogMicroseconds = values.integer("slowlog-log-slower-than")
+        slowlogLength = values.integer("slowlog-max-len")
+        latencyThresholdMilliseconds = values.integer("latency-monitor-threshold")
+        latencyTracking = values.flag("latency-tracking")
+        latencyPercentiles = values.words("latency-tracking-info-percentiles").compactMap { Double($0) }
+        notifyKeyspaceEvents = values.text("notify-keyspace-events")
+        keyspaceEvents = KeyspaceEvents(text: notifyKeyspaceEvents) ?? []
+        trackingKeysMax = values.integer("tracking-table-max-keys")
+        aclLogLength = values.integer("acllog-max-len")
+        hashMaxListpackEntries = values.integer("hash-max-listpack-entries")
+        hashMaxListpackValue = values.integer("hash-max-listpack-value")
+        listMaxListpackSize = values.integer("list-max-listpack-size")
+        listCompressDepth = values.integer("list-compress-depth")
+        setMaxIntsetEntries = values.integer("set-max-intset-entries")
+        zsetMaxListpackEntries = values.integer("zset-max-listpack-entries")
+        zsetMaxListpackValue = values.integer("zset-max-listpack-value")
+        hllSparseMaxBytes = values.integer("hll-sparse-max-bytes")
+        streamNodeMaxBytes = values.integer("stream-node-max-bytes")
+        streamNodeMaxEntries = values.integer("stream-node-max-entries")
+        appendOnly = values.flag("appendonly")
+        saveRules = values.text("save")
+        dbFileName = values.text("dbfilename")
+    }
+}
