@@ -40,5 +40,6 @@ let package = Package(
         .executableTarget(
             name: "martlet-server", dependencies: ["Base", "CSystem", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
+        tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
     ]
 )

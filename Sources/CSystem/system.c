@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "CSystem.h"
 
 #include <linux/futex.h>
@@ -230,7 +231,7 @@ int cs_format_double(double value, char *out, size_t capacity) {
 
 // Copies into a terminated buffer; refuses what C accepts and Redis does not (spaces, NUL bytes).
 static int parse_long_double(const char *text, size_t length, long double *out) {
-    char buffer[256];
+    char buffer[5 * 1024];
     if (length == 0 || length >= sizeof buffer) return -1;
     memcpy(buffer, text, length);
     buffer[length] = 0;

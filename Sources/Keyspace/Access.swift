@@ -154,7 +154,7 @@ public struct Access {
     }
 
     @inline(__always)
-    private func resolve(_ change: DeadlineChange, _ slot: Slot?) -> Int64? {
+    func resolve(_ change: DeadlineChange, _ slot: Slot?) -> Int64? {
         switch change {
         case .clear: return nil
         case .set(let deadline): return deadline

@@ -1,9 +1,7 @@
 // What Swift cannot say by itself on Linux: single instructions, atomics on raw memory, epoll and
 // sockets. Everything small is static inline, so that the importer hands its body to Swift's optimizer.
+// Uses no GNU extension: with _GNU_SOURCE its idea of the system's headers would differ from Swift's.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
