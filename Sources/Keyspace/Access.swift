@@ -130,7 +130,7 @@ public struct Access {
                 type: .string, encoding: .rawBytes, dot: dot, moment: moment, deadline: newDeadline)
             memcpy(put(header, key, valueCount: value.count, slot).value, value.start, value.count)
         }
-        emit(key, dot, .putString(value, deadline: newDeadline))
+        emit(key, dot, .putRawString(value, deadline: newDeadline))
     }
 
     /// Makes the key hold this integer.
@@ -215,7 +215,10 @@ public struct Access {
     }
 
     private func noteDeadline(_ deadline: Int64) {
-        if deadline < tables.pointee.earliestDeadline { tables.pointee.earliestDeadline = deadline }
+        if deadline < tables.pointee.earliestDeadline {
+            tables.pointee.earliestDeadline = deadline
+            partition.pointee.noteDeadline(deadline)
+        }
         if deadline < tables.pointee.earliestMet { tables.pointee.earliestMet = deadline }
     }
 

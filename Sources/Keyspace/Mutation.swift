@@ -19,6 +19,8 @@ public struct Mutation {
     public enum Change {
         /// The key holds this string now.
         case putString(ByteView, deadline: Int64?)
+        /// The key holds these bytes now, as a string that was changed in place (never as an integer).
+        case putRawString(ByteView, deadline: Int64?)
         /// The key holds this integer now.
         case putInteger(Int64, deadline: Int64?)
         /// The key is gone: deleted, expired, renamed or moved away.

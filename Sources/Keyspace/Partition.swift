@@ -20,6 +20,8 @@ public struct Partition {
     /// Keys removed because their deadline passed.
     public var expired: UInt64 = 0
     var watched: [WatchedKey] = []
+    /// No deadline in any database is earlier than this. Written under the lock, read without.
+    var earliestDeadline = Int64.max
 
     @inline(__always)
     public static func lock(_ partition: UnsafeMutablePointer<Partition>) {
@@ -29,6 +31,23 @@ public struct Partition {
     @inline(__always)
     public static func unlock(_ partition: UnsafeMutablePointer<Partition>) {
         cs_unlock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self))
+    }
+}
+
+extension Partition {
+    /// A key got this deadline.
+    mutating func noteDeadline(_ deadline: Int64) {
+        if deadline < earliestDeadline { setEarliestDeadline(deadline) }
+    }
+
+    mutating func setEarliestDeadline(_ deadline: Int64) {
+        cs_store_u64(&earliestDeadline, UInt64(bitPattern: deadline))
+    }
+
+    /// A lower bound of all deadlines in the partition, ms since 1970. Needs no lock.
+    static func earliestDeadline(_ partition: PartitionPointer) -> Int64 {
+        let offset = MemoryLayout<Partition>.offset(of: \.earliestDeadline).unsafelyUnwrapped
+        return Int64(bitPattern: cs_load_u64(UnsafeRawPointer(partition) + offset))
     }
 }
 

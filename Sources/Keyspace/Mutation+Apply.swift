@@ -1,0 +1,96 @@
+import Base
+import CSystem
+import Causality
+
+extension Mutation {
+    /// Does to a key space what was done where the mutation was made: how a log or a peer's stream is
+    /// replayed. Answers false, and changes nothing, if the slot has already seen the mutation's dot.
+    ///
+    /// The slot's mutations come in the order of their dots; the partition's lock is held. Deadlines do
+    /// not matter here: only a mutation removes.
+    @discardableResult
+    public func apply(to keyspace: Keyspace) -> Bool {
+        let partition = keyspace.partitions + (slot >> 6)
+        let counters = partition.pointee.slots + (slot & 63)
+        if dot.counter <= counters.pointee.writes { return false }
+        // The change below takes the slot's next dot, which is this mutation's.
+        counters.pointee.writes = dot.counter - 1
+        let moment = Moment(wall: timestamp, stamp: AccessStamp.fresh(frequency: false, now: timestamp))
+        let access = Access(partition, database: database, moment: moment)
+        switch change {
+        case .flush: access.flushSlot(slot)
+        case .swap(let other): access.swapSlot(slot, with: other)
+        default:
+            let key = Key(key)
+            apply(to: access, key, access.tables.pointee.entries.find(key))
+        }
+        counters.pointee.writes = dot.counter
+        return true
+    }
+
+    private func apply(to access: Access, _ key: Key, _ place: Table.Slot?) {
+        switch change {
+        case .putString(let value, let deadline):
+            access.putString(key, value, place, deadline: deadline.map { .set($0) } ?? .clear)
+        case .putRawString(let value, let deadline):
+            access.putRawString(key, value, place, deadline: deadline.map { .set($0) } ?? .clear)
+        case .putInteger(let value, let deadline):
+            access.putInteger(key, value, place, deadline: deadline.map { .set($0) } ?? .clear)
+        case .splice(let offset, let bytes):
+            _ = access.splice(key, place, offset: offset, bytes)
+        case .delete:
+            if let place { access.remove(place, key) }
+        case .deadline(let deadline):
+            if let place { access.setDeadline(place, key, deadline) }
+        case .add(let increment):
+            if let place, Table.entry(place).encoding == .integer { access.addInteger(key, place, increment) }
+        case .flush, .swap:
+            preconditionFailure("changes of whole slots have no key")
+        }
+    }
+}
+
+extension Access {
+    /// The entries of one slot of a database.
+    private func entries(of slot: Int, _ database: Int) -> [Entry] {
+        if database == 0 && partition.pointee.slots[slot & 63].keys == 0 { return [] }
+        var found: [Entry] = []
+        partition.pointee.databases[database].entries.forEach { if Key($0.key).slot == slot { found.append($0) } }
+        return found
+    }
+
+    /// Takes entries out of the database's tables; they are the caller's afterwards.
+    private func unlinkAll(_ entries: [Entry]) {
+        for entry in entries {
+            let key = Key(entry.key)
+            tables.pointee.entries.find(key).map { _ = unlink($0, key) }
+        }
+    }
+
+    /// Removes all keys of one slot of the database.
+    func flushSlot(_ slot: Int) {
+        let removed = entries(of: slot, database)
+        for entry in removed where partition.pointee.observers != 0 { tellWatchers(entry.key) }
+        unlinkAll(removed)
+        removed.forEach(free)
+        emitSlot(slot, .flush)
+    }
+
+    /// Exchanges one slot's keys between this database and another.
+    func swapSlot(_ slot: Int, with other: Int) {
+        let target = Access(partition, database: other, moment: moment)
+        let mine = entries(of: slot, database)
+        let theirs = entries(of: slot, other)
+        unlinkAll(mine)
+        target.unlinkAll(theirs)
+        for entry in mine { target.place(entry) }
+        for entry in theirs { place(entry) }
+        emitSlot(slot, .swap(with: other))
+    }
+
+    private func place(_ entry: Entry) {
+        insert(entry, Key(entry.key))
+        if partition.pointee.observers == 0 { return }
+        tellWatchers(entry.key)
+    }
+}
