@@ -56,6 +56,6 @@ extension Call {
             "\(self[0].text.uppercased()) <subcommand> [<arg> [value] [opt] ...]. Subcommands are:")
         for line in lines { reply.simple(line) }
         reply.simple("HELP")
-        reply.simple("    Print this help.")
+        reply.simple("    Prints this help.")
     }
 }
