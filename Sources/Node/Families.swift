@@ -4,6 +4,7 @@ extension Node {
     /// Every command of the server, family by family.
     static var families: [[Command]] {
         [
+            ConfigCommands.commands,
             ConnectionCommands.commands,
             TransactionCommands.commands,
         ]

@@ -53,7 +53,7 @@ enum ParameterTable {
         Parameter("daemonize", .yesNo, "no", .immutable),
         Parameter("pidfile", .text(.any), "", .immutable),
         Parameter("logfile", .text(.any), "", .immutable),
-        Parameter("loglevel", .choice(LogLevel.allCases.map(\.rawValue)), "notice"),
+        Parameter("loglevel", .choice(LogLevel.allCases.map(\.word)), "notice"),
         // Redis counts its helper threads from 1; here it is the number of event loops, 0 one per core.
         Parameter("io-threads", .integer(0...128), "0", .immutable),
         Parameter("hz", .integer(naturalInt32), "10"),

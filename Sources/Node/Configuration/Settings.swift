@@ -1,19 +1,13 @@
 import CSystem
 
 /// How important a log line must be to be written; `debug` lets all through.
-public enum LogLevel: String, CaseIterable, Comparable, Sendable {
+public enum LogLevel: Int, CaseIterable, Comparable, Sendable {
     case debug, verbose, notice, warning
 
-    private var weight: Int {
-        switch self {
-        case .debug: 0
-        case .verbose: 1
-        case .notice: 2
-        case .warning: 3
-        }
-    }
+    /// The word of the configuration.
+    public var word: String { "\(self)" }
 
-    public static func < (a: LogLevel, b: LogLevel) -> Bool { a.weight < b.weight }
+    public static func < (a: LogLevel, b: LogLevel) -> Bool { a.rawValue < b.rawValue }
 }
 
 /// What goes when `maxmemory` is reached, by Redis' names.
@@ -162,7 +156,7 @@ public final class Settings: Sendable {
         daemonize = values.flag("daemonize")
         pidFile = values.text("pidfile")
         logFile = values.text("logfile")
-        logLevel = values.choice("loglevel")
+        logLevel = values.logLevel("loglevel")
         let wanted = values.integer("io-threads")
         loops = wanted > 0 ? wanted : max(1, Int(cs_available_cpus()))
         hz = values.integer("hz")

@@ -46,6 +46,13 @@ struct Values: Sendable, Equatable {
         return choice
     }
 
+    func logLevel(_ name: String) -> LogLevel {
+        guard let level = LogLevel.allCases.first(where: { $0.word == self[name] }) else {
+            preconditionFailure("\(name) has no \(self[name])")
+        }
+        return level
+    }
+
     func clientMemoryLimit(_ name: String) -> ClientMemoryLimit {
         let text = self[name]
         if text.hasSuffix("%") { return .percent(Int(text.dropLast()) ?? 0) }
