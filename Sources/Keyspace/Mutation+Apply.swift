@@ -31,7 +31,8 @@ extension Mutation {
     private func apply(to access: Access, _ key: Key, _ place: Table.Slot?) {
         switch change {
         case .putString(let value, let deadline):
-            access.putString(key, value, place, deadline: deadline.map { .set($0) } ?? .clear)
+            // Text that spells an integer was kept as text on purpose, or it would have been a putInteger.
+            access.putText(key, value, place, deadline: deadline.map { .set($0) } ?? .clear)
         case .putRawString(let value, let deadline):
             access.putRawString(key, value, place, deadline: deadline.map { .set($0) } ?? .clear)
         case .putInteger(let value, let deadline):

@@ -17,7 +17,7 @@ public struct Mutation {
     public var change: Change
 
     public enum Change {
-        /// The key holds this string now.
+        /// The key holds these bytes now, as text even if they spell an integer.
         case putString(ByteView, deadline: Int64?)
         /// The key holds these bytes now, as a string that was changed in place (never as an integer).
         case putRawString(ByteView, deadline: Int64?)

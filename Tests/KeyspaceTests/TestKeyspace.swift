@@ -1,0 +1,233 @@
+import Base
+import CSystem
+import Causality
+import Keyspace
+import Synchronization
+
+@testable import Keyspace
+
+/// A time for tests: 2026-01-01T00:00:00Z.
+let testNow: Int64 = 1_767_225_600_000
+
+func moment(_ wall: Int64 = testNow) -> Moment {
+    Moment(wall: wall, stamp: AccessStamp.fresh(frequency: false, now: wall))
+}
+
+/// A key space with one reader, and short ways to its keys.
+final class TestKeyspace {
+    let keyspace: Keyspace
+    var now = testNow
+
+    init(databases: Int = 4, disposer: Disposer = Disposer(), sink: MutationSink? = nil) {
+        keyspace = Keyspace(databases: databases, reclaimer: Reclaimer(readers: 1), disposer: disposer)
+        keyspace.shared.pointee.sink = sink
+    }
+
+    @discardableResult
+    func with<R>(_ key: [UInt8], _ database: Int = 0, _ body: (Access, Key) throws -> R) rethrows -> R {
+        try key.withView { view in
+            let key = Key(view)
+            let access = Access(keyspace.partition(of: key), database: database, moment: moment(now))
+            return try body(access, key)
+        }
+    }
+
+    func put(_ key: String, _ value: [UInt8], _ database: Int = 0, deadline: Access.DeadlineChange = .clear) {
+        with([UInt8](key.utf8), database) { access, key in
+            value.withView { access.putString(key, $0, access.find(key), deadline: deadline) }
+        }
+    }
+
+    func put(_ key: String, _ value: String, _ database: Int = 0, deadline: Access.DeadlineChange = .clear) {
+        put(key, [UInt8](value.utf8), database, deadline: deadline)
+    }
+
+    func value(_ key: String, _ database: Int = 0) -> String? {
+        with([UInt8](key.utf8), database) { access, key in
+            access.peek(key)?.withString { $0.text }
+        }
+    }
+
+    func remove(_ key: String, _ database: Int = 0) {
+        with([UInt8](key.utf8), database) { access, key in
+            if let slot = access.find(key) { access.remove(slot, key) }
+        }
+    }
+
+    func count(_ database: Int = 0) -> Int { keyspace.count(database: database) }
+
+    func expiringCount(_ database: Int = 0) -> Int {
+        var total = 0
+        keyspace.forEachPartition { total += $0.pointee.databases[database].expiring.count }
+        return total
+    }
+
+    func slot(of key: String) -> SlotCounters {
+        with([UInt8](key.utf8)) { access, key in access.partition.pointee.slots[key.slot & 63] }
+    }
+
+    /// Lets a slot's next dot have this counter.
+    func setNextCounter(_ counter: UInt64, of key: String) {
+        with([UInt8](key.utf8)) { access, key in
+            access.partition.pointee.slots[key.slot & 63].writes = counter - 1
+        }
+    }
+
+    /// What must be true of any key space at rest; nil if it is, otherwise what is not.
+    func brokenInvariant() -> String? {
+        if !keyspace.slotCountersAreRight { return "a slot's key counter is wrong" }
+        var broken: String?
+        keyspace.forEachPartition { partition in
+            for database in 0..<keyspace.databaseCount {
+                let tables = partition.pointee.databases + database
+                var deadlines = 0
+                var listed = 0
+                tables.pointee.entries.forEach { entry in
+                    if let deadline = entry.deadline {
+                        deadlines += 1
+                        if deadline < tables.pointee.earliestDeadline { broken = "a deadline before the earliest" }
+                        if tables.pointee.expiring.find(entry, hash: Key(entry.key).hash) == nil {
+                            broken = "an entry with a deadline is not listed as expiring"
+                        }
+                    }
+                }
+                tables.pointee.expiring.forEach { _ in listed += 1 }
+                if deadlines != listed || listed != tables.pointee.expiring.count {
+                    broken = "\(listed) expiring entries listed for \(deadlines) deadlines"
+                }
+                if tables.pointee.earliestDeadline < Partition.earliestDeadline(partition) {
+                    broken = "the partition's earliest deadline is not a lower bound"
+                }
+            }
+        }
+        return broken
+    }
+}
+
+/// Everything about a key that a client or a peer can see.
+struct KeyState: Equatable {
+    var database: Int
+    var key: [UInt8]
+    var type: String
+    var encoding: String
+    var value: [UInt8]
+    var deadline: Int64?
+    var timestamp: Int64
+    var dot: UInt64
+}
+
+struct KeyspaceState: Equatable {
+    var keys: [KeyState] = []
+    /// Per slot: writes, keys.
+    var counters: [[UInt64]] = []
+}
+
+extension TestKeyspace {
+    var state: KeyspaceState {
+        var state = KeyspaceState()
+        keyspace.forEachPartition { partition in
+            for slot in 0..<64 {
+                let counters = partition.pointee.slots[slot]
+                state.counters.append([counters.writes, counters.keys])
+            }
+            for database in 0..<keyspace.databaseCount {
+                partition.pointee.databases[database].entries.forEach { entry in
+                    state.keys.append(
+                        KeyState(
+                            database: database, key: entry.key.bytes, type: "\(entry.type.name)",
+                            encoding: "\(entry.encodingName)", value: entry.withString { $0.bytes },
+                            deadline: entry.deadline, timestamp: entry.timestamp, dot: entry.dot.packed))
+                }
+            }
+        }
+        state.keys.sort { ($0.database, $0.dot, $0.key.map(String.init).joined()) < ($1.database, $1.dot, $1.key.map(String.init).joined()) }
+        return state
+    }
+}
+
+/// A mutation with its own memory.
+struct RecordedMutation: Sendable {
+    enum Change: Sendable {
+        case bytes([UInt8], deadline: Int64?, raw: Bool)
+        case integer(Int64, deadline: Int64?)
+        case splice(Int, [UInt8])
+        case plain(@Sendable () -> Mutation.Change)
+    }
+
+    let database: Int
+    let key: [UInt8]
+    let slot: Int
+    let dot: Dot
+    let timestamp: Int64
+    let change: Change
+
+    init(_ mutation: Mutation) {
+        database = mutation.database
+        key = mutation.key.bytes
+        slot = mutation.slot
+        dot = mutation.dot
+        timestamp = mutation.timestamp
+        switch mutation.change {
+        case .putString(let value, let deadline): change = .bytes(value.bytes, deadline: deadline, raw: false)
+        case .putRawString(let value, let deadline): change = .bytes(value.bytes, deadline: deadline, raw: true)
+        case .putInteger(let value, let deadline): change = .integer(value, deadline: deadline)
+        case .splice(let offset, let bytes): change = .splice(offset, bytes.bytes)
+        case .delete: change = .plain { .delete }
+        case .deadline(let deadline): change = .plain { .deadline(deadline) }
+        case .add(let increment): change = .plain { .add(increment) }
+        case .flush: change = .plain { .flush }
+        case .swap(let other): change = .plain { .swap(with: other) }
+        }
+    }
+
+    /// Whether the key space took it.
+    @discardableResult
+    func apply(to keyspace: Keyspace) -> Bool {
+        switch change {
+        case .bytes(let value, let deadline, let raw):
+            value.withView {
+                apply(to: keyspace, raw ? .putRawString($0, deadline: deadline) : .putString($0, deadline: deadline))
+            }
+        case .integer(let value, let deadline): apply(to: keyspace, .putInteger(value, deadline: deadline))
+        case .splice(let offset, let bytes): bytes.withView { apply(to: keyspace, .splice(offset: offset, $0)) }
+        case .plain(let make): apply(to: keyspace, make())
+        }
+    }
+
+    private func apply(to keyspace: Keyspace, _ change: Mutation.Change) -> Bool {
+        key.withView { view in
+            Mutation(
+                database: database, key: view, slot: slot, dot: dot, timestamp: timestamp, change: change
+            ).apply(to: keyspace)
+        }
+    }
+}
+
+/// Keeps all mutations, in order.
+final class RecordingSink: MutationSink, @unchecked Sendable {
+    private let kept = Mutex<[RecordedMutation]>([])
+
+    var mutations: [RecordedMutation] { kept.withLock { $0 } }
+
+    override func record(_ mutation: Mutation) {
+        let copy = RecordedMutation(mutation)
+        kept.withLock { $0.append(copy) }
+    }
+}
+
+/// Frees nothing until told to.
+final class HoldingDisposer: Disposer, @unchecked Sendable {
+    private let waiting = Mutex<[@Sendable () -> Void]>([])
+
+    override func dispose(_ work: @escaping @Sendable () -> Void) { waiting.withLock { $0.append(work) } }
+
+    override var pending: Int { waiting.withLock { $0.count } }
+
+    func run() {
+        let work = waiting.withLock { held in
+            defer { held = [] }
+            return held
+        }
+        for item in work { item() }
+    }
+}
