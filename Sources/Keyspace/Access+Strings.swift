@@ -36,6 +36,6 @@ extension Access {
         let header = Entry.Header(type: .string, encoding: .block, dot: dot, moment: moment, deadline: nil)
         let entry = put(header, key, valueCount: StringBlock.stride, slot)
         entry.block = StringBlock(bytes: bytes, count: count, capacity: capacity)
-        emit(key, dot, .putString(value, deadline: nil))
+        emit(key, dot, .putRawString(value, deadline: nil))
     }
 }

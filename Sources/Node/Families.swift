@@ -7,6 +7,9 @@ extension Node {
             ConfigCommands.commands,
             ConnectionCommands.commands,
             TransactionCommands.commands,
+            StringCommands.commands,
+            BitCommands.commands,
+            KeyCommands.commands,
         ]
     }
 }

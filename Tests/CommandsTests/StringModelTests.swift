@@ -1,8 +1,8 @@
 import Base
+import Causality
 import Commands
+import Keyspace
 import Testing
-
-@testable import Keyspace
 
 /// Random in-place changes against a string kept as a plain array, across all layouts (inline, block,
 /// integer) and with a sink that replays every mutation into a second keyspace.
@@ -13,22 +13,7 @@ import Testing
 
         override func record(_ mutation: Mutation) {
             dots.append(mutation.dot.counter)
-            let key = Key(mutation.key)
-            let access = Access(
-                harness.keyspace.partition(of: key), database: mutation.database,
-                moment: harness.state.pointee.moment)
-            let slot = access.find(key)
-            switch mutation.change {
-            case .putString(let value, let deadline):
-                access.putRawString(key, value, slot, deadline: deadline.map { .set($0) } ?? .clear)
-            case .putInteger(let value, let deadline):
-                access.putInteger(key, value, slot, deadline: deadline.map { .set($0) } ?? .clear)
-            case .delete: access.remove(slot!, key)
-            case .deadline(let deadline): access.setDeadline(slot!, key, deadline)
-            case .add(let increment): access.addInteger(key, slot!, increment)
-            case .splice(let offset, let bytes): _ = access.splice(key, slot, offset: offset, bytes)
-            case .flush, .swap: Issue.record("no string command does this")
-            }
+            #expect(mutation.apply(to: harness.keyspace))
         }
     }
 
