@@ -25,8 +25,12 @@ extension Executor {
     private func runChecked(_ session: SessionPointer, _ request: UnsafeMutablePointer<Request>) {
         let words = request.pointee.arguments
         let count = request.pointee.count
-        guard let command = request.pointee.command else { return refuseUnknown(session, words, count) }
-        if command.pointee.isContainer && count > 1 { return refuseSubcommand(session, command, words, count) }
+        guard let command = request.pointee.command else {
+            guard let container = node.commands.find(words[0]), count > 1 else {
+                return refuseUnknown(session, words, count)
+            }
+            return refuseSubcommand(session, container, words, count)
+        }
         if !isArityRight(command, count) { return refuseArity(session, command) }
         if command.pointee.flags.contains(.protected) && !isAllowedProtected(session) {
             return reject(

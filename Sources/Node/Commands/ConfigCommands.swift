@@ -30,7 +30,8 @@ enum ConfigCommands {
                 "parameter_value", .block, multiple: true,
                 [Argument("parameter", .string), Argument("value", .string)])
         ],
-        history: [("7.0.0", "Takes several parameters.")]
+        history: [("7.0.0", "Takes several parameters.")],
+        tips: ["request_policy:all_nodes", "response_policy:all_succeeded"]
     ) { Call($0).configSet() }
 
     private static let rewrite = Command(

@@ -126,7 +126,7 @@ public final class Configuration: @unchecked Sendable {
         guard let text = ConfigurationText.text(value.bytes) else { throw Refusal(text: "argument must be UTF-8 text") }
         let parameter = ParameterTable.all[index]
         let normal = try parameter.normalized(words: [text], current: current)
-        if let reason = parameter.refusal(of: normal) { throw Refusal(text: reason) }
+        if let refusal = parameter.refusal(of: normal) { throw Refusal(text: refusal.reply) }
         return normal
     }
 

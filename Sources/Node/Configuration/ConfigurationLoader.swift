@@ -145,7 +145,7 @@ struct ConfigurationLoader {
     private mutating func set(_ index: Int, _ words: [String], _ place: Place) throws(Refusal) {
         let parameter = ParameterTable.all[index]
         var value = try parameter.normalized(words: words, current: values[index])
-        if let reason = parameter.refusal(of: value) {
+        if let reason = parameter.refusal(of: value)?.reason {
             throw Refusal(text: "\(parameter.name) cannot be '\(value)': \(reason)")
         }
         if parameter.name == "save" {

@@ -76,10 +76,10 @@ extension Parameter {
         Refusal(text: "argument(s) must be one of the following: " + words.joined(separator: ", "))
     }
 
-    /// Whether a value other than the default is refused here, and why.
-    func refusal(of value: String) -> String? {
-        guard case .refused(let reason) = use, value != initial else { return nil }
-        return reason
+    /// Whether a value other than the default is refused here: why, and what CONFIG SET answers.
+    func refusal(of value: String) -> (reason: String, reply: String)? {
+        guard case .refused(let reason, let reply) = use, value != initial else { return nil }
+        return (reason, reply ?? reason)
     }
 }
 

@@ -34,7 +34,8 @@ struct Parameter: Sendable {
         /// Accepted and shown, without effect.
         case accepted
         /// Only the default is accepted: anything else would promise what this server does not do.
-        case refused(String)
+        /// `reply` is what CONFIG SET says where Redis itself has an error for it.
+        case refused(String, reply: String? = nil)
     }
 
     let name: String

@@ -1,7 +1,12 @@
 extension ParameterTable {
-    private static let noStorage = "this version has no storage engine yet"
+    private static let noStorage = "this version has no storage engine yet; all data is in memory only"
     private static let noReplication = "this version has no replication yet"
-    private static let noEncryption = "this version has no TLS yet"
+    private static let encryption = Parameter.Use.refused(
+        "this version has no TLS yet", reply: "Unable to update TLS configuration. Check server logs.")
+    private static let defragmentation = Parameter.Use.refused(
+        "this server has no active defragmentation",
+        reply: "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified "
+            + "Jemalloc like the one shipped by default with the Redis source distribution")
     private static let noACL = "this version reads no ACL file yet"
 
     static let persistenceParameters = [
@@ -81,9 +86,9 @@ extension ParameterTable {
     ]
 
     static let encryptionParameters = [
-        Parameter("tls-port", .integer(portNumber), "0", [], .refused(noEncryption)),
-        Parameter("tls-cluster", .yesNo, "no", [], .refused(noEncryption)),
-        Parameter("tls-replication", .yesNo, "no", [], .refused(noEncryption)),
+        Parameter("tls-port", .integer(portNumber), "0", [], encryption),
+        Parameter("tls-cluster", .yesNo, "no", [], encryption),
+        Parameter("tls-replication", .yesNo, "no", [], encryption),
         Parameter("tls-auth-clients", .choice(["no", "yes", "optional"]), "yes", [], .accepted),
         Parameter("tls-prefer-server-ciphers", .yesNo, "no", [], .accepted),
         Parameter("tls-session-caching", .yesNo, "yes", [], .accepted),
@@ -109,7 +114,7 @@ extension ParameterTable {
         Parameter("enable-module-command", .choice(permission), "no", .immutable, .accepted),
         Parameter("io-threads-do-reads", .yesNo, "no", .immutable, .accepted),
         Parameter("activerehashing", .yesNo, "yes", [], .accepted),
-        Parameter("activedefrag", .yesNo, "no", [], .refused("active defragmentation does not exist here")),
+        Parameter("activedefrag", .yesNo, "no", [], defragmentation),
         Parameter("active-defrag-cycle-min", .integer(1...99), "1", [], .accepted),
         Parameter("active-defrag-cycle-max", .integer(1...99), "25", [], .accepted),
         Parameter("active-defrag-threshold-lower", .integer(0...1000), "10", [], .accepted),
