@@ -42,5 +42,7 @@ let package = Package(
             swiftSettings: settings),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
+        tests(
+            "NodeTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node"]),
     ]
 )

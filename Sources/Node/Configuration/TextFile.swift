@@ -35,7 +35,9 @@ enum TextFile {
         let temporary = "\(path).\(getpid()).tmp"
         var status = stat()
         let mode = stat(path, &status) == 0 ? status.st_mode & 0o7777 : 0o644
-        let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+        unlink(temporary)
+        // Never through somebody's link: the file holds passwords.
+        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         if fd < 0 { throw .last }
         var failure: FileError?
         do {
