@@ -17,6 +17,15 @@ public enum ErrorText {
     public static let sameObject: StaticString = "ERR source and destination objects are the same"
 }
 
+extension ByteView {
+    /// The bytes before the first NUL as text: what Redis' error texts, formatted in C, show of a word.
+    public var cText: String {
+        var end = 0
+        while end < count && self[end] != 0 { end += 1 }
+        return slice(0, end).text
+    }
+}
+
 extension Call {
     public func fail(_ text: StaticString) { reply.error(text) }
 
@@ -40,7 +49,7 @@ extension Call {
     /// "ERR unknown subcommand 'x'. Try NAME HELP.", cut at 128 bytes like Redis'.
     public func replyUnknownSubcommand() {
         let name = self[0].text.uppercased()
-        let word = count > 1 ? self[1].slice(0, min(self[1].count, 128)).text : ""
+        let word = count > 1 ? self[1].slice(0, min(self[1].count, 128)).cText : ""
         reply.error("ERR unknown subcommand '\(word)'. Try \(name) HELP.")
     }
 

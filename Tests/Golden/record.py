@@ -217,4 +217,5 @@ def main():
                                               ["IDX", "MINMATCHLEN", R.randint(0, 5), "WITHMATCHLEN"]))
 
 
-main()
+if __name__ == "__main__":
+    main()

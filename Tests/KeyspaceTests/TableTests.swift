@@ -106,7 +106,11 @@ private final class NumberTable {
             if random.below(20) == 0 { shrinks.toggle() }
             for _ in 0..<random.below(60) {
                 let number = 10_000 + Int(random.below(20_000))
-                if shrinks { numbers.model.keys.first { $0 >= 10_000 }.map(numbers.remove) } else { numbers.insert(number) }
+                if shrinks {
+                    numbers.model.keys.first { $0 >= 10_000 }.map(numbers.remove)
+                } else {
+                    numbers.insert(number)
+                }
             }
         } while cursor != 0 && steps < 200_000
         #expect(cursor == 0)

@@ -177,7 +177,7 @@ extension Call {
             } else if self[word].isWord("lt") {
                 conditions.insert(.less)
             } else {
-                reply.error("ERR Unsupported option \(self[word].text)")
+                reply.error("ERR Unsupported option \(self[word].cText)")
                 return nil
             }
         }

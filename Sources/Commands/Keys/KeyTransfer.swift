@@ -54,7 +54,7 @@ extension KeyCommands {
 
 extension Call {
     /// The word as a 32-bit integer; replies and answers nil if it is none.
-    func narrowInteger(_ word: Int, error: StaticString? = nil) -> Int? {
+    public func narrowInteger(_ word: Int, error: StaticString? = nil) -> Int? {
         guard let value = self[word].integer else {
             fail(error ?? ErrorText.notInteger)
             return nil
@@ -67,7 +67,7 @@ extension Call {
     }
 
     /// The word as the number of a database; replies and answers nil if it is none.
-    func databaseIndex(_ word: Int) -> Int? {
+    public func databaseIndex(_ word: Int) -> Int? {
         guard let index = narrowInteger(word) else { return nil }
         if index >= 0 && index < keyspace.databaseCount { return index }
         fail(ErrorText.databaseRange)

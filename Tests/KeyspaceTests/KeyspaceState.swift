@@ -1,0 +1,121 @@
+import Base
+import CSystem
+import Causality
+import Synchronization
+
+@testable import Keyspace
+
+/// Everything about a key that a client or a peer can see.
+struct KeyState: Equatable {
+    var database: Int
+    var key: [UInt8]
+    var type: String
+    var encoding: String
+    var value: [UInt8]
+    var deadline: Int64?
+    var timestamp: Int64
+    var dot: UInt64
+}
+
+struct KeyspaceState: Equatable {
+    var keys: [KeyState] = []
+    /// Per slot: writes, keys.
+    var counters: [[UInt64]] = []
+}
+
+extension Keyspace {
+    var state: KeyspaceState {
+        var state = KeyspaceState()
+        forEachPartition { partition in
+            for slot in 0..<64 {
+                let counters = partition.pointee.slots[slot]
+                state.counters.append([counters.writes, counters.keys])
+            }
+            for database in 0..<databaseCount {
+                partition.pointee.databases[database].entries.forEach { entry in
+                    state.keys.append(
+                        KeyState(
+                            database: database, key: entry.key.bytes, type: "\(entry.type.name)",
+                            encoding: "\(entry.encodingName)", value: entry.withString { $0.bytes },
+                            deadline: entry.deadline, timestamp: entry.timestamp, dot: entry.dot.packed))
+                }
+            }
+        }
+        // A dot is unique in its slot only; the key decides the rest.
+        state.keys.sort { a, b in
+            if a.database != b.database { return a.database < b.database }
+            return a.key.lexicographicallyPrecedes(b.key)
+        }
+        return state
+    }
+}
+
+/// A mutation with its own memory.
+struct RecordedMutation: Sendable {
+    enum Change: Sendable {
+        case bytes([UInt8], deadline: Int64?, raw: Bool)
+        case integer(Int64, deadline: Int64?)
+        case splice(Int, [UInt8])
+        case plain(@Sendable () -> Mutation.Change)
+    }
+
+    let database: Int
+    let key: [UInt8]
+    let slot: Int
+    let dot: Dot
+    let timestamp: Int64
+    let change: Change
+
+    init(_ mutation: Mutation) {
+        database = mutation.database
+        key = mutation.key.bytes
+        slot = mutation.slot
+        dot = mutation.dot
+        timestamp = mutation.timestamp
+        switch mutation.change {
+        case .putString(let value, let deadline): change = .bytes(value.bytes, deadline: deadline, raw: false)
+        case .putRawString(let value, let deadline): change = .bytes(value.bytes, deadline: deadline, raw: true)
+        case .putInteger(let value, let deadline): change = .integer(value, deadline: deadline)
+        case .splice(let offset, let bytes): change = .splice(offset, bytes.bytes)
+        case .delete: change = .plain { .delete }
+        case .deadline(let deadline): change = .plain { .deadline(deadline) }
+        case .add(let increment): change = .plain { .add(increment) }
+        case .flush: change = .plain { .flush }
+        case .swap(let other): change = .plain { .swap(with: other) }
+        }
+    }
+
+    /// Whether the key space took it.
+    @discardableResult
+    func apply(to keyspace: Keyspace) -> Bool {
+        switch change {
+        case .bytes(let value, let deadline, let raw):
+            value.withView {
+                apply(to: keyspace, raw ? .putRawString($0, deadline: deadline) : .putString($0, deadline: deadline))
+            }
+        case .integer(let value, let deadline): apply(to: keyspace, .putInteger(value, deadline: deadline))
+        case .splice(let offset, let bytes): bytes.withView { apply(to: keyspace, .splice(offset: offset, $0)) }
+        case .plain(let make): apply(to: keyspace, make())
+        }
+    }
+
+    private func apply(to keyspace: Keyspace, _ change: Mutation.Change) -> Bool {
+        key.withView { view in
+            Mutation(
+                database: database, key: view, slot: slot, dot: dot, timestamp: timestamp, change: change
+            ).apply(to: keyspace)
+        }
+    }
+}
+
+/// Keeps all mutations, in order.
+final class RecordingSink: MutationSink, @unchecked Sendable {
+    private let kept = Mutex<[RecordedMutation]>([])
+
+    var mutations: [RecordedMutation] { kept.withLock { $0 } }
+
+    override func record(_ mutation: Mutation) {
+        let copy = RecordedMutation(mutation)
+        kept.withLock { $0.append(copy) }
+    }
+}
