@@ -10,7 +10,10 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     // Exclusivity is proved by the tests, which run with the checks on (debug builds).
     .unsafeFlags(
-        ["-enforce-exclusivity=unchecked", "-cross-module-optimization"],
+        [
+            "-enforce-exclusivity=unchecked", "-cross-module-optimization",
+            "-Xllvm", "-cmo-function-size-limit=1000",
+        ],
         .when(configuration: .release)),
 ]
 
