@@ -70,6 +70,16 @@ public struct ActiveExpiry {
         return progress
     }
 
+    /// No deadline of this loop's partitions is earlier, ms since 1970. A few dozen reads without locks:
+    /// any thread may ask, to find out whether a sleeping loop has to be woken for a new deadline.
+    public var earliestDeadline: Int64 {
+        var earliest = Int64.max
+        for i in Swift.stride(from: first, to: Limits.partitions, by: stride) {
+            earliest = min(earliest, Partition.earliestDeadline(keyspace.partitions + i))
+        }
+        return earliest
+    }
+
     // MARK: expiry
 
     private mutating func expire(_ moment: Moment, _ end: UInt64, _ progress: inout Progress) {

@@ -52,6 +52,7 @@ import Testing
         #expect(expiry.slice(moment()).delay(now: testNow) == .max)
         test.put("a", "v", 3, deadline: .set(testNow + 500))
         test.put("b", "v", deadline: .set(testNow + 90))
+        #expect(expiry.earliestDeadline == testNow + 90)
         let progress = expiry.slice(moment())
         #expect(progress.earliestDeadline == testNow + 90)
         #expect(progress.delay(now: testNow) == 91)
