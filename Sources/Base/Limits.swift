@@ -7,6 +7,10 @@ public enum Limits {
     /// Room offered to one read from a socket: one turn takes at most this much from one client,
     /// which keeps a pipelining client from starving the others.
     public static let readBytes = 64 * 1024
+    /// Milliseconds after which a client counts as idle and its buffers are given back (Redis: 2 s).
+    public static let idleMilliseconds: Int64 = 2000
+    /// What CLIENT LIST counts as a busy client's part of the shared arena (Redis' least read, 16 KiB).
+    public static let inputRoomShown = 16 * 1024
     /// The shared memory that one turn's reads go to.
     public static let arenaBytes = 512 * 1024
     /// Commands executed together (prefetch works within a batch).

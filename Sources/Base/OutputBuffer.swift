@@ -45,6 +45,13 @@ public struct OutputBuffer {
     /// Memory held, filled or not.
     public var allocated: Int { capacity + sealedBytes }
 
+    /// Size of the current block, and what of it waits to be sent.
+    public var blockCapacity: Int { capacity }
+    public var blockPending: Int { sealedCount == 0 ? length - sent : length }
+
+    /// Bytes in the chain of full blocks.
+    public var chainedBytes: Int { sealedBytes }
+
     /// A place for `count` more bytes; follow with `advance`.
     @inline(__always)
     public mutating func reserve(_ count: Int) -> UnsafeMutablePointer<UInt8> {
@@ -165,8 +172,40 @@ public struct OutputBuffer {
 
     /// Forgets everything from byte `mark` on (a position answered by `mark`).
     public mutating func rewind(to mark: Int) {
-        precondition(sealedBytes <= mark && mark <= sealedBytes + length, "rewinding over a sealed block")
-        length = mark - sealedBytes
+        precondition(mark <= sealedBytes + length, "rewinding forwards")
+        if _fastPath(mark >= sealedBytes) {
+            length = mark - sealedBytes
+        } else {
+            rewindChain(to: mark)
+        }
+    }
+
+    /// The sealed block that `mark` is in becomes the current one again; what follows it is freed.
+    @inline(never)
+    private mutating func rewindChain(to mark: Int) {
+        var before: UnsafeMutablePointer<SealedBlock>?
+        var start = 0
+        var reopened = sealed!
+        while start + reopened.pointee.length < mark {
+            start += reopened.pointee.length
+            before = reopened
+            reopened = reopened.pointee.next!
+        }
+        while let later = reopened.pointee.next {
+            reopened.pointee.next = later.pointee.next
+            cs_release(later.pointee.bytes, later.pointee.capacity)
+            later.deallocate()
+            sealedCount -= 1
+        }
+        if let old = block { cs_release(old, capacity) }
+        block = reopened.pointee.bytes
+        capacity = reopened.pointee.capacity
+        length = mark - start
+        reopened.deallocate()
+        sealedCount -= 1
+        sealedBytes = start
+        sealedLast = before
+        if let before { before.pointee.next = nil } else { sealed = nil }
     }
 
     /// The number of bytes written so far, counted from the first unsent block's start.

@@ -97,4 +97,7 @@ open class Disposer: @unchecked Sendable {
 
     /// Objects handed over and not freed yet.
     open var pending: Int { 0 }
+
+    /// Objects freed so far.
+    open var finished: Int { 0 }
 }

@@ -1,9 +1,111 @@
 import Base
+import CSystem
 import Commands
+import Keyspace
+
+/// What CLIENT LIST counts of one client's memory, in bytes.
+///
+/// Requests are read into an arena that all clients of a loop share and mostly executed there: a client has
+/// an input buffer of its own only while a request is incomplete or waits. What is shown: `pending`, the
+/// bytes received and not executed yet, the running command's own included; `free`, the rest of the room
+/// that its last read was offered: its own buffer's, or, as long as it is not idle, its nominal part of the arena
+/// (`Limits.inputRoomShown`).
+struct ClientMemory {
+    var pending = 0
+    var free = 0
+    /// Words of the running command.
+    var words = 0
+    /// Words of MULTI's queue.
+    var queued = 0
+    /// The current reply block, and the chain of full ones.
+    var replyBlock = 0
+    var replyChain = 0
+    /// The session's and link's own bytes.
+    var fixed = 0
+    /// The client's own input buffer (a part of the arena is not the client's).
+    var ownInput = 0
+
+    var total: Int { fixed + ownInput + words + queued + replyBlock + replyChain }
+}
 
 extension Executor {
-    /// One line of CLIENT LIST, without the newline. By the owning loop, or under the roster lock.
-    func describe(_ session: SessionPointer) -> String {
-        "id=\(session.pointee.id) addr=\(session.pointee.details.address)"
+    private static let fixedBytes =
+        MemoryLayout<Session>.size + MemoryLayout<Link>.size + detailsBytes
+
+    /// SessionDetails' stored properties, about.
+    private static let detailsBytes = 400
+
+    /// By the owning loop, or under the roster lock (the figures are then those of about now).
+    /// `now`: the caller's clock, since a sleeping loop's stands still.
+    func memory(_ session: SessionPointer, now: Int64, running call: Call? = nil) -> ClientMemory {
+        let link = session.pointee.link
+        var memory = ClientMemory()
+        memory.fixed = Executor.fixedBytes
+        memory.ownInput = link.pointee.input.capacity
+        memory.pending = max(0, link.pointee.input.unparsedCount)
+        if let call {
+            for i in 0..<call.count { memory.words += call[i].count }
+            memory.pending = runningBytes(session, call)
+        }
+        let isIdle = now - session.pointee.activeAt > Limits.idleMilliseconds
+        let room = max(memory.ownInput, isIdle ? 0 : Limits.inputRoomShown)
+        memory.free = max(0, room - memory.pending)
+        memory.queued = session.pointee.queuedBytes
+        memory.replyBlock = link.pointee.output.blockCapacity
+        memory.replyChain = link.pointee.output.chainedBytes
+        return memory
+    }
+
+    /// Bytes from the running command's request to the end of what the client has sent.
+    private func runningBytes(_ session: SessionPointer, _ call: Call) -> Int {
+        let unparsed = session.pointee.link.pointee.input.unparsedCount
+        let input = session.pointee.link.pointee.input
+        guard let end = session.pointee.parsedEnd else { return unparsed }
+        for i in 0..<batchCount where batch[i].arguments == call.state.pointee.arguments {
+            let start = batch[i].start
+            if let own = input.unparsed, input.contains(start), start >= own { return unparsed - (start - own) }
+            return end - start + unparsed
+        }
+        return unparsed
+    }
+
+    /// One line of CLIENT LIST, without the newline: the fields of Redis 7.0 in its order. By the owning loop,
+    /// or under the roster lock. `call`: the command that this very client is running.
+    func describe(_ session: SessionPointer, now: Int64? = nil, running call: Call? = nil) -> String {
+        let details = session.pointee.details
+        let link = session.pointee.link
+        let now = now ?? state.pointee.moment.wall
+        let memory = memory(session, now: now, running: call)
+        let command = call.map { $0.state.pointee.command.pointee.index } ?? session.pointee.lastCommand
+        let isQueuing = session.pointee.mode.contains(.multi)
+        var line = "id=\(session.pointee.id) addr=\(details.address) laddr=\(details.localAddress)"
+        line += " fd=\(link.pointee.descriptor) name=\(String(decoding: details.name, as: UTF8.self))"
+        line += " age=\(now / 1000 - session.pointee.createdAt / 1000)"
+        line += " idle=\(max(0, now / 1000 - session.pointee.activeAt / 1000))"
+        line += " flags=\(flags(session)) db=\(session.pointee.database) sub=0 psub=0 ssub=0"
+        line += " multi=\(isQueuing ? session.pointee.queuedCount : -1)"
+        line += " qbuf=\(memory.pending) qbuf-free=\(memory.free) argv-mem=\(memory.words)"
+        line += " multi-mem=\(memory.queued) rbs=\(memory.replyBlock)"
+        line += " rbp=\(max(link.pointee.output.peak, link.pointee.output.blockPending))"
+        line += " obl=\(link.pointee.output.blockPending) oll=\(link.pointee.output.sealedCount)"
+        line += " omem=\(memory.replyChain) tot-mem=\(memory.total)"
+        line += " events=\(link.pointee.state.contains(.congested) ? "rw" : "r")"
+        line += " cmd=\(command >= 0 ? node.commands.fullNames[Int(command)] : "NULL")"
+        line += " user=\(String(decoding: details.user, as: UTF8.self)) redir=-1 resp=\(session.pointee.version)"
+        return line
+    }
+
+    /// The letters of CLIENT LIST's flags (redis.io/commands/client-list).
+    private func flags(_ session: SessionPointer) -> String {
+        let mode = session.pointee.mode
+        let details = session.pointee.details
+        var flags = ""
+        if mode.contains(.multi) { flags += "x" }
+        if mode.contains(.suspended) { flags += "b" }
+        if details.watchFlag.isSet { flags += "d" }
+        if session.pointee.link.pointee.state.contains(.closeAfterFlush) { flags += "c" }
+        if details.isUnixSocket { flags += "U" }
+        if details.noEvict { flags += "e" }
+        return flags.isEmpty ? "N" : flags
     }
 }

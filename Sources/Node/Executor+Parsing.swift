@@ -59,6 +59,7 @@ extension Executor {
                 return at
             case .failed(let error):
                 addError(session, bytes + at, error)
+                session.pointee.parsedEnd = bytes + count
                 return count
             }
         }
@@ -124,7 +125,6 @@ extension Executor {
                 session: session, command: nil, arguments: arguments, count: 0, key: noKey, start: start,
                 error: error))
         batchCount += 1
-        session.pointee.parsedEnd = start
     }
 
     /// Puts requests that cannot run now, from `start` on, back in front of the client's input.

@@ -17,23 +17,19 @@ extension Executor {
         if count > 1 { prefetchEntries(count) }
         statistics.add(.commandsProcessed, count)
         lastTicks = cs_ticks()
-        let pausedUntil = node.pause.until
-        if _slowPath(pausedUntil != 0) {
-            for i in 0..<count { runSpecially(batch + i) }
-        } else {
-            var i = 0
-            while i < count {
-                let request = batch + i
-                let session = request.pointee.session
-                if _fastPath(session.pointee.mode.isDisjoint(with: .special)), let command = request.pointee.command,
-                    isArityRight(command, request.pointee.count)
-                {
-                    invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
-                } else {
-                    runSpecially(request)
-                }
-                i &+= 1
+        pausing = node.pause.until != 0
+        var i = 0
+        while i < count {
+            let request = batch + i
+            let session = request.pointee.session
+            if _fastPath(!pausing && session.pointee.mode.isDisjoint(with: .special)),
+                let command = request.pointee.command, isArityRight(command, request.pointee.count)
+            {
+                invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
+            } else {
+                runSpecially(request)
             }
+            i &+= 1
         }
         batchCount = 0
         argumentsUsed = 0

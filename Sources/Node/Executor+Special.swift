@@ -16,6 +16,10 @@ extension Executor {
             return
         }
         if let error = request.pointee.error { return refuse(session, error) }
+        if session.pointee.mode.contains(.replySkipNext) {
+            session.pointee.mode.remove(.replySkipNext)
+            session.pointee.mode.insert(.replySkip)
+        }
         let mark = session.pointee.link.pointee.output.mark
         runChecked(session, request)
         applyReplyMode(session, mark)
@@ -31,6 +35,7 @@ extension Executor {
             }
             return refuseSubcommand(session, container, words, count)
         }
+        cs_store_u32(&session.pointee.lastCommand, UInt32(bitPattern: command.pointee.index))
         if !isArityRight(command, count) { return refuseArity(session, command) }
         if command.pointee.flags.contains(.protected) && !isAllowedProtected(session) {
             return reject(
@@ -70,7 +75,7 @@ extension Executor {
         let until = node.pause.until
         if until == 0 { return false }
         if until <= state.pointee.moment.wall { return false }
-        if !node.pause.onlyWrites { return !command.pointee.flags.contains(.allowBusy) || true }
+        if !node.pause.onlyWrites { return true }
         let writing: CommandFlags = [.write, .mayReplicate]
         if !command.pointee.flags.isDisjoint(with: writing) { return true }
         return isNamed(command, "exec") && !session.pointee.details.queueFlags.isDisjoint(with: writing)
@@ -148,17 +153,13 @@ extension Executor {
 
     // MARK: CLIENT REPLY
 
-    /// Takes back the reply written since `mark` if the client does not want it.
+    /// Takes back the reply written since `mark` if the client does not want it. A command that waits
+    /// has not replied yet: what was said about its reply still holds then.
     private func applyReplyMode(_ session: SessionPointer, _ mark: Int) {
         let mode = session.pointee.mode
-        if mode.contains(.replyOff) || mode.contains(.replySkip) {
-            session.pointee.link.pointee.output.rewind(to: mark)
-        }
-        session.pointee.mode.remove(.replySkip)
-        if mode.contains(.replySkipNext) {
-            session.pointee.mode.remove(.replySkipNext)
-            session.pointee.mode.insert(.replySkip)
-        }
+        if mode.isDisjoint(with: [.replyOff, .replySkip]) { return }
+        session.pointee.link.pointee.output.rewind(to: mark)
+        if !mode.contains(.suspended) { session.pointee.mode.remove(.replySkip) }
     }
 
     // MARK: suspending
@@ -168,46 +169,75 @@ extension Executor {
         _ session: SessionPointer, _ block: SessionDetails.Block, from start: UnsafeMutablePointer<UInt8>? = nil
     ) {
         session.pointee.mode.insert(.suspended)
-        session.pointee.details.block = block
+        setBlock(session, block)
         suspended.append(session)
         if let start { pushBack(session, from: start) }
     }
 
-    /// Lets the client's requests run again, those that waited first.
+    private func setBlock(_ session: SessionPointer, _ block: SessionDetails.Block?) {
+        rosterLock.withLock { session.pointee.details.block = block }
+    }
+
+    /// Lets the client's requests run again, those that waited first. Between batches only: they run at
+    /// once, because the client's input must not change while requests in it wait to run.
     func resume(_ session: SessionPointer) {
+        precondition(batchCount == 0, "resuming a client while a batch is being made or run")
         session.pointee.mode.subtract([.suspended, .pushedBack])
-        session.pointee.details.block = nil
+        setBlock(session, nil)
         suspended.removeAll { $0 == session }
         parseOwn(session)
+        runBatch()
     }
 
     /// Ends the waits whose deadline has passed, and those for a pause that is over.
     func resumeDue(_ now: Int64) {
         let paused = node.pause.until > now
-        if !paused && node.pause.until != 0 { node.endPause() }
         for session in suspended {
-            switch session.pointee.details.block {
+            switch rosterLock.withLock({ session.pointee.details.block }) {
             case .paused where !paused: resume(session)
-            case .wait(let deadline) where deadline != 0 && deadline <= now:
-                writer(session).integer(0)
-                markDirty(session.pointee.link)
-                resume(session)
+            case .wait(let deadline) where deadline != 0 && deadline <= now: endWait(session, withError: false)
             default: break
             }
         }
     }
 
-    /// CLIENT UNBLOCK: ends a wait early. Answers whether the client was waiting.
-    func unblock(_ session: SessionPointer, withError: Bool) -> Bool {
-        guard case .wait = session.pointee.details.block else { return false }
+    /// Replies to a client whose wait is over, and goes on with its requests.
+    private func endWait(_ session: SessionPointer, withError: Bool) {
+        let mark = session.pointee.link.pointee.output.mark
         if withError {
             writer(session).error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+            statistics.countFailed(session.pointee.lastCommand)
+            countError(&session.pointee.link.pointee.output)
         } else {
             writer(session).integer(0)
         }
+        session.pointee.mode.remove(.suspended)
+        applyReplyMode(session, mark)
         markDirty(session.pointee.link)
         resume(session)
-        return true
+    }
+
+    /// Claims the client's wait for CLIENT UNBLOCK, by any thread: answers whether there was one. Whoever
+    /// is answered true has the client's loop end it with `finishUnblock`.
+    func claimWait(_ id: UInt64) -> Bool {
+        rosterLock.withLock {
+            guard let session = roster.first(where: { $0.pointee.id == id }), !session.pointee.details.isGone,
+                case .wait = session.pointee.details.block
+            else { return false }
+            session.pointee.details.block = .released
+            return true
+        }
+    }
+
+    /// Ends a claimed wait. From the mailbox.
+    func finishUnblock(_ id: UInt64, withError: Bool) {
+        guard let session = suspended.first(where: { $0.pointee.id == id }) else { return }
+        endWait(session, withError: withError)
+    }
+
+    /// Disconnects clients that another loop has counted out already. From the mailbox.
+    func closeKilled(_ ids: Set<UInt64>) {
+        for session in roster where ids.contains(session.pointee.id) { close(session, afterReplies: false) }
     }
 }
 
@@ -221,10 +251,16 @@ extension Node {
                 + "misused to send commands here (cross-protocol scripting). Connection closed.")
     }
 
-    func endPause() {
-        pause.end()
-        cs_store_u32(&keyspace.shared.pointee.keepsExpired, 0)
+    /// CLIENT PAUSE. A longer or stricter pause that is in force stays (Redis takes the maximum of each).
+    func startPause(until: Int64, onlyWrites: Bool, now: Int64) {
+        pause.set(until: until, onlyWrites: onlyWrites, now: now) { setKeepsExpired($0) }
     }
+
+    /// CLIENT UNPAUSE (nil), or the pause's time is over.
+    func endPause(ifDueAt now: Int64?) { pause.end(ifDueAt: now) { setKeepsExpired(false) } }
+
+    /// While clients are paused nothing may change, so keys past their deadline are only hidden.
+    private func setKeepsExpired(_ keeps: Bool) { cs_store_u32(&keyspace.shared.pointee.keepsExpired, keeps ? 1 : 0) }
 }
 
 /// Keeps a message from being logged more than once a minute.

@@ -32,6 +32,7 @@ extension Executor {
     func tick(monotonic: UInt64) {
         sample(monotonic)
         watchClients()
+        if index == 0 { node.memory.sample() }
         timers.next = monotonic &+ UInt64(period) &* 1_000_000
         timers.lastTick = monotonic
     }
@@ -59,7 +60,8 @@ extension Executor {
 
     /// Ticks go on while there is something that only time brings about.
     private var needsTicks: Bool {
-        if timers.quietTicks < 20 { return true }
+        // Long enough for what idle clients hold to be given back, and for the rates to come down to 0.
+        if timers.quietTicks < 30 { return true }
         return settings.timeoutSeconds > 0 && !roster.isEmpty
     }
 
@@ -71,11 +73,20 @@ extension Executor {
             Executor.push(&timers.rates, Double(commands &- timers.commandsSeen) / seconds)
             Executor.push(&timers.inputRates, Double(input &- timers.inputSeen) / seconds)
             Executor.push(&timers.outputRates, Double(output &- timers.outputSeen) / seconds)
+            publishRates()
         }
         timers.quietTicks = input == timers.inputSeen && suspended.isEmpty ? timers.quietTicks + 1 : 0
         timers.commandsSeen = commands
         timers.inputSeen = input
         timers.outputSeen = output
+    }
+
+    /// Other loops' INFO reads the means from the statistics.
+    private func publishRates() {
+        func mean(_ rates: [Double]) -> UInt64 { UInt64(rates.reduce(0, +) / Double(max(1, rates.count))) }
+        statistics.set(.commandRate, to: mean(timers.rates))
+        statistics.set(.inputRate, to: mean(timers.inputRates))
+        statistics.set(.outputRate, to: mean(timers.outputRates))
     }
 
     private static func push(_ rates: inout [Double], _ rate: Double) {
@@ -95,8 +106,11 @@ extension Executor {
                 node.doors.log(.verbose, "Closing idle client")
                 close(session, afterReplies: false)
             }
-            if idle > 2000 {
-                if link.pointee.input.isEmpty { link.pointee.input.reset() }
+            recentPeaks.note(
+                input: max(session.pointee.details.inputPeak, link.pointee.input.capacity),
+                output: max(link.pointee.output.peak, link.pointee.output.pending), now: now)
+            shrinkInput(session, idle: idle > Limits.idleMilliseconds)
+            if idle > Limits.idleMilliseconds {
                 link.pointee.output.shrink(keep: 0)
             } else {
                 link.pointee.output.shrink(keep: max(Limits.replyBytesFirst, link.pointee.output.peak * 2))
@@ -104,6 +118,16 @@ extension Executor {
             link.pointee.output.peak = 0
             checkSoftLimit(session, limits.soft, limits.softSeconds, now)
         }
+    }
+
+    /// Gives the client's own input buffer back when it is idle, or no longer needs one of that size.
+    private func shrinkInput(_ session: SessionPointer, idle: Bool) {
+        let link = session.pointee.link
+        let capacity = link.pointee.input.capacity
+        let peak = session.pointee.details.inputPeak
+        session.pointee.details.inputPeak = 0
+        guard link.pointee.input.isEmpty, capacity > 0 else { return }
+        if idle || (capacity > 2 * Limits.inputRoomShown && peak < capacity / 2) { link.pointee.input.reset() }
     }
 
     private func checkSoftLimit(_ session: SessionPointer, _ soft: Int, _ seconds: Int, _ now: Int64) {

@@ -11,6 +11,8 @@ extension Executor {
         let details = session.pointee.details
         details.queue.append(QueuedCommand(command, words, count))
         details.queueFlags.formUnion(command.pointee.flags)
+        session.pointee.queuedCount = details.queue.count
+        session.pointee.queuedBytes += details.queue[details.queue.count - 1].bytes
         session.pointee.link.pointee.output.append("+QUEUED\r\n")
         markDirty(session.pointee.link)
     }
@@ -21,6 +23,8 @@ extension Executor {
         for queued in details.queue { queued.free() }
         details.queue = []
         details.queueFlags = []
+        session.pointee.queuedCount = 0
+        session.pointee.queuedBytes = 0
         session.pointee.mode.subtract([.multi, .transactionRefused])
     }
 

@@ -33,6 +33,11 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var suspended: [SessionPointer] = []
     var timers = ExecutorTimers()
     var turnStarted: UInt64 = 0
+    /// The wall clock at the start of the turn, microseconds since 1970.
+    var wallMicroseconds: Int64 = 0
+    /// CLIENT PAUSE is in force: the straight path is closed for this batch.
+    var pausing = false
+    let recentPeaks = RecentPeaks()
     /// Stands where a request has no key.
     let noKey = Key(ByteView(""))
 
@@ -58,12 +63,14 @@ public final class Executor: LinkHandler, @unchecked Sendable {
 
     public override func turnBegan(wall: Int64, monotonic: UInt64) {
         turnStarted = monotonic
+        wallMicroseconds = wall
         node.reclaimer.enter(index)
         let now = wall / 1000
         state.pointee.moment = Moment(
             wall: now, stamp: AccessStamp.fresh(frequency: state.pointee.countsFrequency, now: now))
         if _slowPath(node.configuration.version != settingsVersion) { refresh() }
         for work in mailbox.take() { work(self) }
+        if _slowPath(node.pause.until != 0) { node.endPause(ifDueAt: now) }
         if _slowPath(!suspended.isEmpty) { resumeDue(now) }
         if monotonic >= timers.next { tick(monotonic: monotonic) }
     }
@@ -125,10 +132,12 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     public override func opened(_ link: LinkPointer) {
         statistics.add(.connectionsReceived)
         if node.clientConnected() > settings.maxClients {
+            node.clientDisconnected()
             return refuse(link, "-ERR max number of clients reached\r\n")
         }
         if settings.protectedMode && settings.requirePassword.isEmpty && cs_peer_is_local(link.pointee.descriptor) == 0
         {
+            node.clientDisconnected()
             return refuse(link, Executor.protectedText)
         }
         let session = SessionPointer.allocate(capacity: 1)
@@ -170,8 +179,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func closed(_ link: LinkPointer) {
-        node.clientDisconnected()
         guard let session = session(link) else { return }
+        leave(session)
         unwatchAll(session)
         discardQueue(session)
         if session.pointee.mode.contains(.suspended) { suspended.removeAll { $0 == session } }
@@ -193,8 +202,15 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         link.pointee.session.map { $0.assumingMemoryBound(to: Session.self) }
     }
 
+    /// Takes the client out of the count of connected ones, once: when it starts to be disconnected,
+    /// or before that when another loop has decided so (CLIENT KILL).
+    func leave(_ session: SessionPointer) {
+        if rosterLock.withLock({ session.pointee.details.leave() }) { node.clientDisconnected() }
+    }
+
     /// Disconnects the client at the end of the turn, its replies so far dropped or sent.
     func close(_ session: SessionPointer, afterReplies: Bool) {
+        leave(session)
         session.pointee.mode.insert(.closing)
         session.pointee.link.pointee.state.insert(afterReplies ? .closeAfterFlush : .close)
         markDirty(session.pointee.link)

@@ -10,6 +10,9 @@ extension Node {
             StringCommands.commands,
             BitCommands.commands,
             KeyCommands.commands,
+            ClientCommands.commands,
+            ServerCommands.commands,
+            MemoryCommands.commands,
         ]
     }
 }

@@ -18,6 +18,7 @@ public final class Node: @unchecked Sendable {
     public let slowlog = Slowlog()
     public let latency = LatencyMonitor()
     public let errors = ErrorCounters()
+    let memory = MemoryGauge()
     /// 40 hexadecimal digits, new at every start.
     public let runID: String
     /// ms since 1970.
@@ -98,6 +99,8 @@ public struct Doors: Sendable {
     public var shutDown: @Sendable () -> Void
     /// Blocks the calling thread, microseconds (DEBUG SLEEP).
     public var sleep: @Sendable (Int) -> Void
+    /// What the operating system says of the process.
+    public var process: @Sendable () -> ProcessFigures = { ProcessFigures() }
 
     public init(
         disposer: Disposer, log: @escaping @Sendable (LogLevel, String) -> Void,
@@ -110,8 +113,9 @@ public struct Doors: Sendable {
     }
 }
 
-/// CLIENT PAUSE, for all loops. Read by relaxed atomics on every batch.
+/// CLIENT PAUSE, for all loops. Read by relaxed atomics on every batch; changed under a lock.
 public final class Pause: @unchecked Sendable {
+    private let lock = SpinLock()
     private let words: UnsafeMutablePointer<UInt64>
 
     init() {
@@ -126,12 +130,26 @@ public final class Pause: @unchecked Sendable {
     /// Only commands that write wait.
     var onlyWrites: Bool { cs_load_u64(words + 1) != 0 }
 
-    func set(until: Int64, onlyWrites: Bool) {
-        cs_store_u64(words + 1, onlyWrites ? 1 : 0)
-        cs_store_release_u64(words, UInt64(bitPattern: until))
+    /// `changed` is called, under the lock, if a pause is in force afterwards.
+    func set(until wanted: Int64, onlyWrites writes: Bool, now: Int64, changed: (Bool) -> Void) {
+        lock.withLock {
+            let inForce = until > now
+            let end = inForce ? max(until, wanted) : wanted
+            if end <= now { return }
+            cs_store_u64(words + 1, writes && (!inForce || onlyWrites) ? 1 : 0)
+            cs_store_release_u64(words, UInt64(bitPattern: end))
+            changed(true)
+        }
     }
 
-    func end() { cs_store_release_u64(words, 0) }
+    /// Ends the pause, if its time has come (nil: in any case); then calls `ended` under the lock.
+    func end(ifDueAt now: Int64?, ended: () -> Void) {
+        lock.withLock {
+            if let now, until > now { return }
+            cs_store_release_u64(words, 0)
+            ended()
+        }
+    }
 }
 
 /// Replies that were errors, by code.

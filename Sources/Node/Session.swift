@@ -21,6 +21,9 @@ struct Session {
     var activeAt: Int64
     /// Index of the last command in the table, -1 before the first.
     var lastCommand: Int32 = -1
+    /// Commands in MULTI's queue and the bytes they take, for other loops' eyes.
+    var queuedCount = 0
+    var queuedBytes = 0
     /// End of the bytes parsed in this turn (what comes after has not been parsed).
     var parsedEnd: UnsafeMutablePointer<UInt8>?
     /// Everything that most clients never use.
@@ -43,7 +46,7 @@ struct SessionMode: OptionSet {
     static let pushedBack = SessionMode(rawValue: 4)
     /// A password is set and this client has not given it.
     static let unauthenticated = SessionMode(rawValue: 8)
-    /// CLIENT REPLY OFF; SKIP: the next command; the command after CLIENT REPLY SKIP.
+    /// CLIENT REPLY OFF: no replies; SKIP: none to the next command, and then to the one that runs now.
     static let replyOff = SessionMode(rawValue: 16)
     static let replySkipNext = SessionMode(rawValue: 32)
     static let replySkip = SessionMode(rawValue: 64)
@@ -72,17 +75,24 @@ final class SessionDetails {
     /// WATCH: raised when a watched key changes; the keys, to find their partitions again.
     let watchFlag = WatchFlag()
     var watchedKeys: [WatchedName] = []
+    /// Why it is suspended. Changed by its loop, or by another that ends a wait, under the roster lock.
     var block: Block?
+    /// Counted as disconnected. Under the roster lock.
+    private(set) var isGone = false
     /// When the output passed the soft limit, ms since 1970; 0: it is below.
     var softLimitSince: Int64 = 0
     /// The largest unparsed input since the last look.
     var inputPeak = 0
-    /// Bytes of arguments in MULTI's queue.
-    var queueBytes: Int { queue.reduce(0) { $0 + $1.bytes } }
 
     init(address: String, localAddress: String) {
         self.address = address
         self.localAddress = localAddress
+    }
+
+    /// Answers true the first time.
+    func leave() -> Bool {
+        defer { isGone = true }
+        return !isGone
     }
 
     struct WatchedName {
@@ -98,6 +108,8 @@ final class SessionDetails {
         case paused
         /// WAIT: replies 0 (this node has no replicas) at the deadline, ms since 1970; 0: never.
         case wait(deadline: Int64)
+        /// A wait that CLIENT UNBLOCK has ended; the loop has yet to reply and go on.
+        case released
     }
 }
 
@@ -114,7 +126,7 @@ struct QueuedCommand {
         self.count = count
         var total = 0
         for i in 0..<count { total += words[i].count }
-        bytes = total
+        bytes = total + count * MemoryLayout<ByteView>.stride
         storage = .allocate(capacity: max(1, total))
         arguments = .allocate(capacity: count)
         var at = storage

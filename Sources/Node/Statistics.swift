@@ -16,6 +16,8 @@ public final class Statistics: @unchecked Sendable {
         case commandsProcessed, connectionsReceived, connectionsRejected, inputBytes, outputBytes
         case errorReplies, reads, writes, turns, longestTurn, queryBufferDisconnects, outputBufferDisconnects
         case protocolErrors, largeValues
+        /// Not counters but the latest means per second: commands, bytes read, bytes written.
+        case commandRate, inputRate, outputRate
     }
 
     init(commandCount: Int) {
@@ -40,6 +42,8 @@ public final class Statistics: @unchecked Sendable {
     func raise(_ counter: Counter, to value: UInt64) {
         if cs_load_u64(counters + counter.rawValue) < value { cs_store_u64(counters + counter.rawValue, value) }
     }
+
+    func set(_ counter: Counter, to value: UInt64) { cs_store_u64(counters + counter.rawValue, value) }
 
     subscript(_ counter: Counter) -> UInt64 { cs_load_u64(counters + counter.rawValue) }
 

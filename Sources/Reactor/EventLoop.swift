@@ -159,6 +159,10 @@ public final class EventLoop: @unchecked Sendable {
             link.pointee.state.remove(.unread)
             read(link)
         }
+        // An event may have one of them read again in this turn: what was read has to be used up first, since
+        // a client's unexecuted requests must lie in one piece (and in a buffer that stays where it is).
+        handler.execute()
+        arenaUsed = 0
     }
 
     @inline(__always)

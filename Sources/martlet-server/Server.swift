@@ -54,9 +54,10 @@ final class Server: @unchecked Sendable {
     private func makeNode(_ disposer: Disposer) -> Node {
         let stop = stopDescriptor
         let log = log
-        let doors = Doors(
+        var doors = Doors(
             disposer: disposer, log: { log.write($0, $1) }, shutDown: { cs_eventfd_signal(stop) },
             sleep: { usleep(UInt32($0)) })
+        doors.process = processFigures
         return Node(
             configuration: configuration, doors: doors, wall: cs_wall_us() / 1000, seed: UInt64.random(in: 0 ... .max))
     }

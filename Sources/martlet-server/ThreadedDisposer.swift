@@ -8,6 +8,7 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
     private let condition: UnsafeMutablePointer<pthread_cond_t>
     private var queue: [@Sendable () -> Void] = []
     private var unfinished = 0
+    private var done = 0
     private var started = false
 
     override init() {
@@ -37,6 +38,12 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
         return unfinished
     }
 
+    override var finished: Int {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        return done
+    }
+
     private func startThread() {
         var thread = pthread_t()
         pthread_create(
@@ -57,6 +64,7 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
             work()
             pthread_mutex_lock(mutex)
             unfinished -= 1
+            done += 1
             pthread_mutex_unlock(mutex)
         }
     }

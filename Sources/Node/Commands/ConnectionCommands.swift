@@ -218,7 +218,7 @@ extension Executor {
     func reset(_ session: SessionPointer) {
         discardQueue(session)
         unwatchAll(session)
-        session.pointee.mode.subtract([.replyOff, .replySkip, .replySkipNext])
+        session.pointee.mode.subtract([.replyOff, .replySkipNext])
         session.pointee.database = 0
         session.pointee.version = 2
         session.pointee.noTouch = false

@@ -1,0 +1,103 @@
+import Base
+import CSystem
+
+/// What the operating system says of the process; the shell asks it (Doors).
+public struct ProcessFigures: Sendable {
+    public var processID = 0
+    /// "Linux 6.1.0 x86_64".
+    public var system = ""
+    public var executable = ""
+    /// CPU seconds used so far.
+    public var systemSeconds = 0.0
+    public var userSeconds = 0.0
+    /// Of children that have ended.
+    public var childSystemSeconds = 0.0
+    public var childUserSeconds = 0.0
+    /// Of the calling loop's thread.
+    public var threadSystemSeconds = 0.0
+    public var threadUserSeconds = 0.0
+    public var residentBytes = 0
+    /// Of the machine.
+    public var memoryBytes = 0
+
+    public init() {}
+}
+
+/// Memory in use at start, and the most that was seen: looked at several times a second and at every INFO.
+final class MemoryGauge: @unchecked Sendable {
+    private let lock = SpinLock()
+    private var startup = 0
+    private var peak = 0
+
+    struct Figures {
+        /// Bytes in live allocations; in pages with any; mapped; and when the server had started.
+        var allocated = 0
+        var active = 0
+        var resident = 0
+        var peak = 0
+        var startup = 0
+    }
+
+    /// Takes a look. The first one tells what the server needs for itself.
+    @discardableResult
+    func sample() -> Figures {
+        lock.withLock {
+            cs_allocator_refresh()
+            let allocated = cs_allocator_figure("stats.allocated")
+            if startup == 0 { startup = allocated }
+            peak = max(peak, allocated)
+            return Figures(
+                allocated: allocated, active: cs_allocator_figure("stats.active"),
+                resident: cs_allocator_figure("stats.resident"), peak: peak, startup: startup)
+        }
+    }
+
+    /// CONFIG RESETSTAT: the peak starts over.
+    func resetPeak() { lock.withLock { peak = 0 } }
+
+    /// "jemalloc-5.3.0".
+    static let allocatorName: String = {
+        var text: UnsafePointer<CChar>?
+        var size = MemoryLayout<UnsafePointer<CChar>?>.size
+        guard mallctl("version", &text, &size, nil, 0) == 0, let text else { return "jemalloc" }
+        return "jemalloc-" + String(cString: text).prefix { $0 != "-" }
+    }()
+}
+
+/// The largest input and output of any client of a loop, second by second for the last eight.
+/// Written by the loop, read by any.
+final class RecentPeaks: @unchecked Sendable {
+    private static let seconds = 8
+    /// (second, input, output), eight times.
+    private let words: UnsafeMutablePointer<UInt64>
+
+    init() {
+        words = .allocate(capacity: RecentPeaks.seconds * 3)
+        words.initialize(repeating: 0, count: RecentPeaks.seconds * 3)
+    }
+
+    deinit { words.deallocate() }
+
+    /// `now` in ms since 1970.
+    func note(input: Int, output: Int, now: Int64) {
+        let second = UInt64(now / 1000)
+        let slot = words + Int(second % UInt64(RecentPeaks.seconds)) * 3
+        if cs_load_u64(slot) != second {
+            cs_store_u64(slot + 1, 0)
+            cs_store_u64(slot + 2, 0)
+            cs_store_u64(slot, second)
+        }
+        cs_store_u64(slot + 1, max(cs_load_u64(slot + 1), UInt64(input)))
+        cs_store_u64(slot + 2, max(cs_load_u64(slot + 2), UInt64(output)))
+    }
+
+    func latest(now: Int64) -> (input: Int, output: Int) {
+        var result = (input: 0, output: 0)
+        for i in 0..<RecentPeaks.seconds {
+            let slot = words + i * 3
+            guard cs_load_u64(slot) + UInt64(RecentPeaks.seconds) > UInt64(now / 1000) else { continue }
+            result = (max(result.input, Int(cs_load_u64(slot + 1))), max(result.output, Int(cs_load_u64(slot + 2))))
+        }
+        return result
+    }
+}

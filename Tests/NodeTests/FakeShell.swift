@@ -1,0 +1,148 @@
+import Base
+import CSystem
+import Keyspace
+
+@testable import Node
+
+/// A shell without sockets: does to a node's executors, in one thread and on a clock that stands still unless
+/// moved, what the event loops do. Received bytes lie in an arena that is spoilt after every turn, so that
+/// whoever keeps a pointer into it is found out.
+final class FakeShell {
+    let node: Node
+    /// ms since 1970.
+    var now: Int64 = 1_800_000_000_000
+    private let arena = UnsafeMutablePointer<UInt8>.allocate(capacity: Limits.arenaBytes)
+    private var clients: [FakeClient] = []
+
+    init(loops: Int = 1, options: [String] = []) throws {
+        let configuration = try Configuration.load(
+            ["--protected-mode", "no", "--io-threads", "\(loops)"] + options)
+        let stops = Counter()
+        let doors = Doors(
+            disposer: Disposer(), log: { _, _ in }, shutDown: { stops.count += 1 }, sleep: { _ in })
+        node = Node(configuration: configuration, doors: doors, wall: now, seed: 1)
+        self.stops = stops
+    }
+
+    deinit {
+        for client in clients where client.isOpen { close(client) }
+        arena.deallocate()
+    }
+
+    private final class Counter: @unchecked Sendable {
+        var count = 0
+    }
+    private let stops: Counter
+
+    var stopCount: Int { stops.count }
+
+    func connect(loop: Int = 0) -> FakeClient {
+        let executor = node.executors[loop]
+        let client = FakeClient(executor)
+        begin(executor)
+        executor.opened(client.link)
+        finish(executor)
+        clients.append(client)
+        return client
+    }
+
+    /// Runs turns on all loops, one client's read per turn and loop, until nothing is left to read; then two
+    /// more for the mail that loops send each other.
+    func settle() {
+        repeat {
+            for executor in node.executors { turn(executor) }
+        } while clients.contains {
+            $0.isOpen && !$0.unread.isEmpty
+        }
+        for _ in 0..<2 { for executor in node.executors { turn(executor) } }
+    }
+
+    /// Sends raw bytes and answers all that came back.
+    func exchange(_ client: FakeClient, _ text: String) -> String {
+        client.unread += Array(text.utf8)
+        settle()
+        return client.take()
+    }
+
+    /// One turn: every client of the loop that has sent something is read once.
+    func turn(_ executor: Executor) {
+        begin(executor)
+        var used = 0
+        for client in clients where client.executor === executor && client.isOpen && !client.unread.isEmpty {
+            used += read(client, arena + used)
+        }
+        executor.execute()
+        (arena).update(repeating: 0x5a, count: used)
+        finish(executor)
+    }
+
+    private func begin(_ executor: Executor) {
+        executor.turnBegan(wall: now * 1000, monotonic: UInt64(now) * 1_000_000)
+    }
+
+    private func read(_ client: FakeClient, _ place: UnsafeMutablePointer<UInt8>) -> Int {
+        let link = client.link
+        let count = min(client.unread.count, Limits.readBytes)
+        let own = !link.pointee.input.isEmpty
+        let target = own ? link.pointee.input.prepare(count).start : place
+        client.unread.prefix(count).withContiguousStorageIfAvailable {
+            target.update(from: $0.baseAddress!, count: count)
+        }
+        client.unread.removeFirst(count)
+        if own { link.pointee.input.filled(count) }
+        client.executor.received(link, target, count, own: own)
+        return own ? 0 : (count + 63) & ~63
+    }
+
+    private func finish(_ executor: Executor) {
+        var i = 0
+        while i < executor.dirty.count {
+            let link = executor.dirty[i]
+            link.pointee.state.remove(.dirty)
+            if let client = clients.first(where: { $0.isOpen && $0.link == link }) { flush(client) }
+            i += 1
+        }
+        executor.dirty.removeAll()
+        _ = executor.turnEnded(monotonic: UInt64(now) * 1_000_000)
+    }
+
+    private func flush(_ client: FakeClient) {
+        let link = client.link
+        if !link.pointee.state.contains(.close) {
+            while let run = link.pointee.output.unsent {
+                client.received += run.bytes
+                link.pointee.output.consume(run.count)
+            }
+        }
+        if !link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush]) { close(client) }
+    }
+
+    private func close(_ client: FakeClient) {
+        client.executor.closed(client.link)
+        client.link.pointee.input.reset()
+        client.link.pointee.output.reset()
+        client.link.deallocate()
+        client.isOpen = false
+    }
+}
+
+final class FakeClient {
+    let link: LinkPointer
+    let executor: Executor
+    var unread: [UInt8] = []
+    var received: [UInt8] = []
+    var isOpen = true
+
+    init(_ executor: Executor) {
+        self.executor = executor
+        link = .allocate(capacity: 1)
+        link.initialize(to: Link(descriptor: -1, registration: 1))
+    }
+
+    var id: UInt64 { link.pointee.session!.assumingMemoryBound(to: Session.self).pointee.id }
+
+    func take() -> String {
+        defer { received = [] }
+        return String(decoding: received, as: UTF8.self)
+    }
+}
