@@ -9,7 +9,8 @@ extension Access {
         {
             return
         }
-        partition.pointee.watched.append(WatchedKey(database: database, key: bytes, flag: flag))
+        partition.pointee.watched.append(
+            WatchedKey(isStale: isExpired(key), database: database, key: bytes, flag: flag))
         partition.pointee.observers = UInt32(partition.pointee.watched.count)
     }
 
@@ -19,20 +20,45 @@ extension Access {
         partition.pointee.observers = UInt32(partition.pointee.watched.count)
     }
 
-    @inline(never)
-    func tellWatchers(_ key: ByteView) {
-        for watched in partition.pointee.watched where watched.database == database {
-            if watched.key.withView({ $0 == key }) { watched.flag.set() }
+    /// Whether a key that `flag` watches in this partition has passed its deadline since WATCH (nobody may
+    /// have removed it yet).
+    public static func hasExpiredWatch(_ partition: PartitionPointer, _ flag: WatchFlag, moment: Moment) -> Bool {
+        partition.pointee.watched.contains { watched in
+            if watched.flag !== flag || watched.isStale { return false }
+            let access = Access(partition, database: watched.database, moment: moment)
+            return watched.key.withView { access.isExpired(Key($0)) }
         }
     }
 
-    /// Tells the watchers of every key of the database that is there or will be.
-    static func tellAllWatchers(
-        _ partition: PartitionPointer, databases: (Int, Int), where changes: (Key, Int) -> Bool
-    ) {
-        for watched in partition.pointee.watched
-        where watched.database == databases.0 || watched.database == databases.1 {
-            watched.key.withView { if changes(Key($0), watched.database) { watched.flag.set() } }
+    @inline(never)
+    func tellWatchers(_ key: ByteView) {
+        for i in partition.pointee.watched.indices where partition.pointee.watched[i].database == database {
+            guard partition.pointee.watched[i].key.withView({ $0 == key }) else { continue }
+            if partition.pointee.watched[i].isStale && tables.pointee.entries.find(Key(key)) == nil {
+                partition.pointee.watched[i].isStale = false
+            } else {
+                partition.pointee.watched[i].flag.set()
+            }
+        }
+    }
+
+    /// Tells the watchers of keys that are about to be gone (no replacement), or to be replaced by those of
+    /// another database. What is past its deadline is as good as absent (Redis: touchAllWatchedKeysInDb).
+    static func tellAllWatchers(_ partition: PartitionPointer, _ database: Int, replacement: Int?, moment: Moment) {
+        for i in partition.pointee.watched.indices where partition.pointee.watched[i].database == database {
+            let watched = partition.pointee.watched[i]
+            watched.key.withView { view in
+                let key = Key(view)
+                let isThere = partition.pointee.databases[database].entries.find(key) != nil
+                let new = replacement.flatMap { partition.pointee.databases[$0].entries.find(key) }
+                if !isThere && new == nil { return }
+                let isNewExpired = new.map { Table.entry($0).isExpired(moment.wall) } ?? false
+                if (watched.isStale || !isThere) && (new == nil || isNewExpired) {
+                    partition.pointee.watched[i].isStale = isNewExpired
+                } else {
+                    watched.flag.set()
+                }
+            }
         }
     }
 }

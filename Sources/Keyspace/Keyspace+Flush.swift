@@ -21,9 +21,7 @@ extension Keyspace {
         let tables = partition.pointee.databases + database
         if tables.pointee.entries.count == 0 { return }
         if partition.pointee.observers != 0 {
-            Access.tellAllWatchers(partition, databases: (database, database)) { key, _ in
-                tables.pointee.entries.find(key) != nil
-            }
+            Access.tellAllWatchers(partition, database, replacement: nil, moment: moment)
         }
         emit(index, Keyspace.occupiedSlots(partition, database), database, moment, .flush)
         contents.add(&tables.pointee)
@@ -44,12 +42,8 @@ extension Keyspace {
         let b = partition.pointee.databases + second
         if a.pointee.entries.count == 0 && b.pointee.entries.count == 0 { return }
         if partition.pointee.observers != 0 {
-            Access.tellAllWatchers(partition, databases: (first, second)) { key, database in
-                let (old, new) = database == first ? (a, b) : (b, a)
-                if old.pointee.entries.find(key) != nil { return true }
-                // A key that is past its deadline is as good as absent, for one that was absent before.
-                return new.pointee.entries.find(key).map { !Table.entry($0).isExpired(moment.wall) } ?? false
-            }
+            Access.tellAllWatchers(partition, first, replacement: second, moment: moment)
+            Access.tellAllWatchers(partition, second, replacement: first, moment: moment)
         }
         let slots = Keyspace.occupiedSlots(partition, first) | Keyspace.occupiedSlots(partition, second)
         PartitionDatabase.exchange(a, b)

@@ -90,6 +90,8 @@ public struct KeyspaceShared {
 
 /// A key that a transaction watches.
 struct WatchedKey {
+    /// It is there, past its deadline, and was so (or absent) at WATCH: its removal changes nothing.
+    var isStale = false
     var database: Int
     var key: [UInt8]
     var flag: WatchFlag

@@ -108,16 +108,16 @@ extension Executor {
         return set
     }
 
-    /// Whether a watched key's deadline has passed since WATCH (nobody may have removed it yet).
+    /// Whether a watched key's deadline has passed since WATCH.
     private func hasExpiredWatch(_ details: SessionDetails) -> Bool {
-        details.watchedKeys.contains { watched in
-            if watched.wasExpired { return false }
-            return watched.key.withView { view in
-                let key = Key(view)
-                let access = Access(
-                    node.keyspace.partition(of: key), database: watched.database, moment: state.pointee.moment)
-                return access.isExpired(key)
-            }
+        var set = PartitionSet()
+        for watched in details.watchedKeys { set.insert(watched.key.withView { Key($0).partition }) }
+        var found = false
+        set.forEach { i in
+            let partition = node.keyspace.partitions + i
+            found =
+                found || Access.hasExpiredWatch(partition, details.watchFlag, moment: state.pointee.moment)
         }
+        return found
     }
 }

@@ -98,8 +98,6 @@ final class SessionDetails {
     struct WatchedName {
         var database: Int
         var key: [UInt8]
-        /// It had already expired when WATCH named it.
-        var wasExpired: Bool
     }
 
     /// Why a session is suspended.

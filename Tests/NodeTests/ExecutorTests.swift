@@ -55,6 +55,34 @@ import Testing
         #expect(shell.exchange(other, "GET k\r\n") == "$4\r\nmine\r\n")
     }
 
+    /// What had expired before WATCH may be removed without the transaction failing; what expires later may not.
+    @Test(arguments: [
+        ("DEL k", true), ("GET k", true), ("FLUSHDB", true), ("SWAPDB 0 1", true), ("SET k v", false),
+    ])
+    func aStaleWatchedKeyMayGo(_ command: String, _ survives: Bool) throws {
+        let shell = try FakeShell()
+        let client = shell.connect()
+        let other = shell.connect()
+        _ = shell.exchange(client, "SET k old PX 10\r\n")
+        shell.now += 20
+        _ = shell.exchange(client, "WATCH k\r\nMULTI\r\nPING\r\n")
+        _ = shell.exchange(other, command + "\r\n")
+        #expect(shell.exchange(client, "EXEC\r\n") == (survives ? "*1\r\n+PONG\r\n" : "*-1\r\n"))
+    }
+
+    @Test func aKeyThatExpiresAfterWatchAbortsTheTransaction() throws {
+        let shell = try FakeShell()
+        let client = shell.connect()
+        let other = shell.connect()
+        for command in ["PING", "GET k", "FLUSHDB"] {
+            _ = shell.exchange(client, "SET k v PX 10\r\nWATCH k\r\nMULTI\r\nPING\r\n")
+            shell.now += 20
+            _ = shell.exchange(other, command + "\r\n")
+            _ = client.take()
+            #expect(shell.exchange(client, "EXEC\r\n") == "*-1\r\n", "after \(command)")
+        }
+    }
+
     @Test func commandsOverAllPartitionsRunInsideTransactions() throws {
         let shell = try FakeShell()
         let client = shell.connect()

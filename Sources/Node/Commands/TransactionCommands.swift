@@ -71,8 +71,7 @@ extension Call {
                 let access = access(key)
                 access.watch(key, details.watchFlag)
                 details.watchedKeys.append(
-                    SessionDetails.WatchedName(
-                        database: database, key: key.view.bytes, wasExpired: access.isExpired(key)))
+                    SessionDetails.WatchedName(database: database, key: key.view.bytes))
             }
         }
         reply.ok()
