@@ -10,6 +10,15 @@ extension Node {
             StringCommands.commands,
             BitCommands.commands,
             KeyCommands.commands,
+            CommandCommands.commands,
+            SlowlogCommands.commands,
+            LatencyCommands.commands,
+            DebugCommands.commands,
+            ACLCommands.commands,
+            ClusterCommands.commands,
+            ExtensionCommands.commands,
+            ReplicationCommands.commands,
+            LolwutCommand.commands,
         ]
     }
 }
