@@ -26,7 +26,8 @@ extension Executor {
                 let request = batch + i
                 let session = request.pointee.session
                 if _fastPath(session.pointee.mode.isDisjoint(with: .special)), let command = request.pointee.command,
-                    isArityRight(command, request.pointee.count)
+                    isArityRight(command, request.pointee.count),
+                    _fastPath(!command.pointee.flags.contains(.protected))
                 {
                     invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
                 } else {
