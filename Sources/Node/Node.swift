@@ -70,10 +70,10 @@ public final class Node: @unchecked Sendable {
         for executor in executors { executor.mailbox.post(work) }
     }
 
-    /// CONFIG RESETSTAT.
-    public func resetStatistics() {
+    /// CONFIG RESETSTAT. `forEachPartition` is the running command's, which knows what EXEC has locked.
+    func resetStatistics(_ forEachPartition: ((PartitionPointer) -> Void) -> Void) {
         for executor in executors { executor.statistics.reset() }
-        keyspace.forEachPartition { partition in
+        forEachPartition { partition in
             partition.pointee.hits = 0
             partition.pointee.misses = 0
             partition.pointee.expired = 0

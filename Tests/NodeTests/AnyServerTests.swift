@@ -44,6 +44,14 @@ struct AnyServerTests {
         }
     }
 
+    /// Commands that walk all partitions must know which of them EXEC holds already.
+    @Test(.timeLimit(.minutes(1)), arguments: ["CONFIG RESETSTAT", "DEBUG SLEEP 0", "DEBUG SET-ACTIVE-EXPIRE 1"])
+    func insideATransaction(_ line: String) throws {
+        let server = try ServedNode()
+        for queued in ["MULTI", "SET a 1", line] { server.run(queued) }
+        #expect(server.run("EXEC") == "*2\r\n+OK\r\n+OK\r\n")
+    }
+
     @Test func lolwutTellsTheVersion() throws {
         let server = try ServedNode()
         #expect(server.run("LOLWUT").contains("\nMartlet ver. \(Version.martlet)"))

@@ -45,10 +45,10 @@ enum ConfigCommands {
 
     private static let resetStatistics = Command(
         "resetstat", arity: 2, [.admin, .noscript, .loading, .stale], group: .server, since: "2.0.0",
-        summary: "Sets the counters that INFO shows back to zero."
+        summary: "Sets the counters that INFO shows back to zero.", locking: .own
     ) {
         let call = Call($0)
-        call.node.resetStatistics()
+        call.node.resetStatistics(call.forEachPartition)
         call.reply.ok()
     }
 
