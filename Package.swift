@@ -43,6 +43,7 @@ let package = Package(
         .executableTarget(
             name: "martlet-server", dependencies: ["Base", "CSystem", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
+        tests("BaseTests", ["Base"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
         tests(

@@ -29,6 +29,8 @@ public struct Command: Sendable {
     public let tips: [String]
     /// Since when it should not be used, and what instead.
     public let deprecated: (since: String, replacement: String)?
+    /// Not meant for applications (Redis' documentation flag "syscmd").
+    public let isInternal: Bool
     public let locking: Locking
     public let subcommands: [Command]
     public let run: CommandFunction
@@ -37,7 +39,7 @@ public struct Command: Sendable {
         _ name: String, arity: Int, _ flags: CommandFlags, categories: Categories = [], keys: [KeySpec] = [],
         group: Group, since: String, complexity: String = "O(1)", summary: String, arguments: [Argument] = [],
         history: [(String, String)] = [], tips: [String] = [],
-        deprecated: (since: String, replacement: String)? = nil, locking: Locking? = nil,
+        deprecated: (since: String, replacement: String)? = nil, isInternal: Bool = false, locking: Locking? = nil,
         subcommands: [Command] = [], run: @escaping CommandFunction = { Call($0).replyUnknownSubcommand() }
     ) {
         self.name = name
@@ -53,6 +55,7 @@ public struct Command: Sendable {
         self.history = history
         self.tips = tips
         self.deprecated = deprecated
+        self.isInternal = isInternal
         self.locking = locking ?? (keys.isEmpty ? .none : keys.count == 1 && keys[0].isSingle ? .firstKey : .keys)
         self.subcommands = subcommands
         self.run = run
@@ -98,14 +101,18 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let noMulti = CommandFlags(rawValue: 1 << 17)
     public static let movableKeys = CommandFlags(rawValue: 1 << 18)
     public static let protected = CommandFlags(rawValue: 1 << 19)
+    public static let noAsyncLoading = CommandFlags(rawValue: 1 << 20)
+    /// Its words may hold passwords, which the slow log must not show (`Executor.noteSlow`).
+    public static let holdsSecrets = CommandFlags(rawValue: 1 << 21)
 
-    /// Redis' words, in the order COMMAND lists them. `protected` has none.
+    /// Redis' words, in the order COMMAND lists them. `protected` and `holdsSecrets` have none.
     static let words: [(CommandFlags, StaticString)] = [
         (.write, "write"), (.readonly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"),
         (.pubsub, "pubsub"), (.noscript, "noscript"), (.blocking, "blocking"), (.loading, "loading"),
         (.stale, "stale"), (.skipMonitor, "skip_monitor"), (.skipSlowlog, "skip_slowlog"),
         (.asking, "asking"), (.fast, "fast"), (.noAuth, "no_auth"), (.mayReplicate, "may_replicate"),
-        (.noMandatoryKeys, "no_mandatory_keys"), (.allowBusy, "allow_busy"), (.noMulti, "no_multi"),
+        (.noMandatoryKeys, "no_mandatory_keys"), (.allowBusy, "allow_busy"),
+        (.noAsyncLoading, "no_async_loading"), (.noMulti, "no_multi"),
         (.movableKeys, "movablekeys"),
     ]
 

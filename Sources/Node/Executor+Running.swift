@@ -23,7 +23,8 @@ extension Executor {
             let request = batch + i
             let session = request.pointee.session
             if _fastPath(!pausing && session.pointee.mode.isDisjoint(with: .special)),
-                let command = request.pointee.command, isArityRight(command, request.pointee.count)
+                let command = request.pointee.command, isArityRight(command, request.pointee.count),
+                _fastPath(!command.pointee.flags.contains(.protected))
             {
                 invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
             } else {
@@ -183,29 +184,6 @@ extension Executor {
     }
 
     // MARK: aftermath
-
-    @inline(never)
-    private func noteSlow(
-        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
-        _ ticks: UInt64
-    ) {
-        let microseconds = Int(Double(ticks) * cs_nanoseconds_per_tick() / 1000)
-        let now = state.pointee.moment.wall / 1000
-        if settings.slowlogMicroseconds >= 0 && microseconds >= settings.slowlogMicroseconds
-            && !command.pointee.flags.contains(.skipSlowlog)
-        {
-            node.slowlog.add(
-                Slowlog.words(words, count), microseconds: microseconds, time: now,
-                address: session.pointee.details.address, name: session.pointee.details.name,
-                limit: settings.slowlogLength)
-        }
-        let threshold = settings.latencyThresholdMilliseconds
-        if threshold > 0 && microseconds >= threshold * 1000 {
-            node.latency.add(
-                command.pointee.flags.contains(.fast) ? "fast-command" : "command", milliseconds: microseconds / 1000,
-                time: now)
-        }
-    }
 
     @inline(never)
     private func noteError(_ command: CommandPointer, _ output: UnsafeMutablePointer<OutputBuffer>) {

@@ -71,12 +71,15 @@ extension Executor {
         state.pointee.inTransaction = true
         for queued in queue {
             prepare(session, queued.command, queued.arguments, queued.count, output)
-            runQueued(queued.command, output)
+            runQueued(session, queued, output)
         }
     }
 
     /// One command of a transaction, whose partitions are all locked.
-    private func runQueued(_ command: CommandPointer, _ output: UnsafeMutablePointer<OutputBuffer>) {
+    private func runQueued(
+        _ session: SessionPointer, _ queued: QueuedCommand, _ output: UnsafeMutablePointer<OutputBuffer>
+    ) {
+        let command = queued.command
         let errorsBefore = output.pointee.errorCount
         let started = ticks
         if command.pointee.locking == .firstKey || command.pointee.locking == .keys {
@@ -84,7 +87,9 @@ extension Executor {
             _ = collectKeys(command, into: &ignored)
         }
         command.pointee.run(UnsafeMutableRawPointer(state))
-        statistics.count(command.pointee.index, ticks: ticks &- started)
+        let taken = ticks &- started
+        statistics.count(command.pointee.index, ticks: taken)
+        if taken >= slowTicks { noteSlow(session, command, queued.arguments, queued.count, taken) }
         if output.pointee.errorCount != errorsBefore {
             statistics.countFailed(command.pointee.index)
             countError(output)

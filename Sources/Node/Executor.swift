@@ -82,7 +82,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         return sleepTime(monotonic)
     }
 
-    private func refresh() {
+    /// Takes over settings that have changed. CONFIG SET calls it for its own loop: the very next command
+    /// (and the slow log's entry of CONFIG SET itself) already goes by them.
+    func refresh() {
         settingsVersion = node.configuration.version
         settings = node.configuration.settings
         apply()
@@ -93,6 +95,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         state.pointee.bulkBytesMax = settings.bulkBytesMax
         state.pointee.countsFrequency = settings.countsFrequency
         slowTicks = slowThreshold
+        statistics.histogramStep = settings.latencyTracking ? 1 : 0
         for session in roster {
             session.pointee.rules.bulkBytesMax = settings.bulkBytesMax
             session.pointee.link.pointee.output.hardLimit = outputLimit(session)

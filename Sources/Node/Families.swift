@@ -13,6 +13,15 @@ extension Node {
             ClientCommands.commands,
             ServerCommands.commands,
             MemoryCommands.commands,
+            CommandCommands.commands,
+            SlowlogCommands.commands,
+            LatencyCommands.commands,
+            DebugCommands.commands,
+            ACLCommands.commands,
+            ClusterCommands.commands,
+            ExtensionCommands.commands,
+            ReplicationCommands.commands,
+            LolwutCommand.commands,
         ]
     }
 }

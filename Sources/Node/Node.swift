@@ -27,6 +27,9 @@ public final class Node: @unchecked Sendable {
     public var port = 0
     public var threadIDs: [Int] = []
 
+    /// DEBUG SET-ACTIVE-EXPIRE: whether keys past their deadline are removed without being asked for.
+    let activeExpiry = Switch(on: true)
+
     let forgeryLog = MinuteGate()
     private let counters: UnsafeMutablePointer<UInt64>
 
@@ -68,10 +71,10 @@ public final class Node: @unchecked Sendable {
         for executor in executors { executor.mailbox.post(work) }
     }
 
-    /// CONFIG RESETSTAT.
-    public func resetStatistics() {
+    /// CONFIG RESETSTAT. `forEachPartition` is the running command's, which knows what EXEC has locked.
+    func resetStatistics(_ forEachPartition: ((PartitionPointer) -> Void) -> Void) {
         for executor in executors { executor.statistics.reset() }
-        keyspace.forEachPartition { partition in
+        forEachPartition { partition in
             partition.pointee.hits = 0
             partition.pointee.misses = 0
             partition.pointee.expired = 0
@@ -110,6 +113,23 @@ public struct Doors: Sendable {
         self.log = log
         self.shutDown = shutDown
         self.sleep = sleep
+    }
+}
+
+/// Something that all loops have on or off. Read by relaxed atomics.
+public final class Switch: @unchecked Sendable {
+    private let word: UnsafeMutablePointer<UInt32>
+
+    init(on: Bool) {
+        word = .allocate(capacity: 1)
+        word.initialize(to: on ? 1 : 0)
+    }
+
+    deinit { word.deallocate() }
+
+    public var isOn: Bool {
+        get { cs_load_u32(word) != 0 }
+        set { cs_store_u32(word, newValue ? 1 : 0) }
     }
 }
 

@@ -39,13 +39,16 @@ public final class Slowlog: @unchecked Sendable {
 
     func reset() { lock.withLock { entries = [] } }
 
-    /// A command's words, shortened as Redis does.
-    static func words(_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> [[UInt8]] {
+    /// A command's words, shortened as Redis does. `hidden` says which of them nobody may see.
+    static func words(
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, hidden: (Int) -> Bool = { _ in false }
+    ) -> [[UInt8]] {
         let kept = min(count, wordsMax)
         return (0..<kept).map { i in
             if kept != count && i == kept - 1 {
                 return Array("... (\(count - kept + 1) more arguments)".utf8)
             }
+            if hidden(i) { return Array("(redacted)".utf8) }
             if words[i].count <= wordBytesMax { return words[i].bytes }
             let more = "... (\(words[i].count - wordBytesMax) more bytes)"
             return words[i].slice(0, wordBytesMax).bytes + Array(more.utf8)

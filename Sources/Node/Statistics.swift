@@ -9,6 +9,8 @@ public final class Statistics: @unchecked Sendable {
     static let histogramBuckets = 160
 
     let commandCount: Int
+    /// What a call adds to its command's histogram: 0 while latency-tracking is off.
+    var histogramStep: UInt64 = 1
     private let commands: UnsafeMutablePointer<UInt64>
     private let counters: UnsafeMutablePointer<UInt64>
 
@@ -54,7 +56,7 @@ public final class Statistics: @unchecked Sendable {
         cs_store_u64(words, cs_load_u64(words) &+ 1)
         cs_store_u64(words + 1, cs_load_u64(words + 1) &+ ticks)
         let bucket = words + (4 &+ Statistics.bucket(ticks))
-        cs_store_u64(bucket, cs_load_u64(bucket) &+ 1)
+        cs_store_u64(bucket, cs_load_u64(bucket) &+ histogramStep)
     }
 
     func countRejected(_ command: Int32) {

@@ -22,7 +22,7 @@ enum ConfigCommands {
     ) { Call($0).configGet() }
 
     private static let set = Command(
-        "set", arity: -4, [.admin, .noscript, .loading, .stale], group: .server, since: "2.0.0",
+        "set", arity: -4, [.admin, .noscript, .loading, .stale, .holdsSecrets], group: .server, since: "2.0.0",
         complexity: "O(N) where N is the number of parameters",
         summary: "Changes parameters, all of them or none.",
         arguments: [
@@ -45,10 +45,10 @@ enum ConfigCommands {
 
     private static let resetStatistics = Command(
         "resetstat", arity: 2, [.admin, .noscript, .loading, .stale], group: .server, since: "2.0.0",
-        summary: "Sets the counters that INFO shows back to zero."
+        summary: "Sets the counters that INFO shows back to zero.", locking: .own
     ) {
         let call = Call($0)
-        call.node.resetStatistics()
+        call.node.resetStatistics(call.forEachPartition)
         call.reply.ok()
     }
 
@@ -82,6 +82,7 @@ extension Call {
             session.pointee.details.isUnixSocket
             || cs_peer_is_local(session.pointee.link.pointee.descriptor) != 0
         if let error = node.configuration.set(pairs, isLocal: isLocal) { return reply.error(error) }
+        executor.refresh()
         reply.ok()
     }
 }

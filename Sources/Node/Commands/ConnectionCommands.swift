@@ -25,7 +25,7 @@ enum ConnectionCommands {
             arguments: [Argument("index", .integer)]
         ) { Call($0).select() },
         Command(
-            "auth", arity: -2, [.noscript, .loading, .stale, .fast, .noAuth, .allowBusy],
+            "auth", arity: -2, [.noscript, .loading, .stale, .fast, .noAuth, .allowBusy, .holdsSecrets],
             categories: [.connection], group: .connection, since: "1.0.0",
             complexity: "O(N) where N is the number of passwords of the user",
             summary: "Authenticates the connection.",
@@ -35,7 +35,7 @@ enum ConnectionCommands {
             history: [("6.0.0", "Takes a user name (ACL).")]
         ) { Call($0).auth() },
         Command(
-            "hello", arity: -1, [.noscript, .loading, .stale, .fast, .noAuth, .allowBusy],
+            "hello", arity: -1, [.noscript, .loading, .stale, .fast, .noAuth, .allowBusy, .holdsSecrets],
             categories: [.connection], group: .connection, since: "6.0.0",
             summary: "Chooses the protocol version, and may authenticate and name the connection.",
             arguments: [

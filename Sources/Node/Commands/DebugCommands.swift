@@ -1,0 +1,169 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+import RESP
+
+/// DEBUG: for tests of the server and of clients. Refused unless enable-debug-command allows it.
+///
+/// What crashes or corrupts a server on purpose is not here, nor what looks into structures of Redis
+/// that this server does not have.
+enum DebugCommands {
+    static let commands: [Command] = [
+        Command(
+            "debug", arity: -2, [.admin, .noscript, .loading, .stale, .protected], group: .server, since: "1.0.0",
+            complexity: "Depends on the subcommand.", summary: "Helps to test the server and its clients.",
+            isInternal: true, locking: .own
+        ) { Call($0).debug() }
+    ]
+}
+
+extension Call {
+    fileprivate func debug() {
+        let word = self[1]
+        switch count {
+        case 2 where word.isWord("help"): debugHelp()
+        case 2 where word.isWord("digest"): debugDigest()
+        case 2 where word.isWord("loadaof"): refusePersistence("LOADAOF")
+        case 2... where word.isWord("digest-value"): debugDigestValue()
+        case 2... where word.isWord("reload"): refusePersistence("RELOAD")
+        case 3 where word.isWord("sleep"): debugSleep()
+        case 3 where word.isWord("object"): debugObject()
+        case 3 where word.isWord("protocol"): debugProtocol()
+        case 3 where word.isWord("set-active-expire"):
+            node.activeExpiry.isOn = (self[2].integer ?? 0) != 0
+            reply.ok()
+        case 3 where word.isWord("log"):
+            node.doors.log(.warning, "DEBUG LOG: \(self[2].text)")
+            reply.ok()
+        case 3 where word.isWord("error"): reply.error(self[2].text)
+        case 3 where word.isWord("htstats"): debugTables()
+        case 3...5 where word.isWord("populate"): debugPopulate()
+        default: replyUnknownWord(1)
+        }
+    }
+
+    private func debugHelp() {
+        replyHelp([
+            "DIGEST", "    Answer a fingerprint of all databases.",
+            "DIGEST-VALUE <key> [<key> ...]", "    Answer fingerprints of these keys' values.",
+            "ERROR <string>", "    Answer an error with this text.",
+            "HTSTATS <dbid>", "    Answer how full a database's hash tables are.",
+            "LOG <message>", "    Write a line to the log.",
+            "OBJECT <key>", "    Show how a key's value is kept.",
+            "POPULATE <count> [<prefix>] [<size>]", "    Make string keys prefix:0, prefix:1 and so on.",
+            "PROTOCOL <type>", "    Answer a value of this type: string, integer, double, bignum, null, array, set,",
+            "    map, attrib, push, verbatim, true or false.",
+            "SET-ACTIVE-EXPIRE <0|1>", "    Whether keys expire that nobody asks for.",
+            "SLEEP <seconds>", "    Have the whole server wait. Fractions are allowed.",
+        ])
+    }
+
+    private func refusePersistence(_ name: StaticString) {
+        reply.error("ERR DEBUG \(name) is not possible: this server does not save its data yet")
+    }
+
+    /// Holds every partition meanwhile: no other loop can serve a key.
+    private func debugSleep() {
+        let seconds = min(max(self[2].double ?? 0, 0), 1_000_000)
+        let alreadyHeld = !state.pointee.held.isEmpty
+        if !alreadyHeld { keyspace.lockAll() }
+        var rest = Int(seconds * 1e6)
+        while rest > 0 {
+            node.doors.sleep(min(rest, 1_000_000_000))
+            rest -= 1_000_000_000
+        }
+        if !alreadyHeld { keyspace.unlockAll() }
+        reply.ok()
+    }
+
+    private func debugObject() {
+        let key = Key(self[2])
+        let text = withPartition(key.partition) { _ -> String? in
+            guard let entry = access(key).peek(key) else { return nil }
+            let idle = AccessStamp.idleSeconds(entry.accessStamp, now: now)
+            let address = String(UInt(bitPattern: entry.base), radix: 16)
+            return "Value at:0x\(address) refcount:1 encoding:\(entry.encodingName) "
+                + "serializedlength:\(entry.serializedLength) lru:\(entry.accessStamp) lru_seconds_idle:\(idle)"
+        }
+        if let text { reply.simple(text) } else { fail(ErrorText.noSuchKey) }
+    }
+
+    private func debugTables() {
+        guard let database = integer(2) else { return }
+        guard database >= 0 && database < Int64(keyspace.databaseCount) else {
+            return fail("ERR Out of range database")
+        }
+        var all = TableFigures(), expiring = TableFigures()
+        forEachPartition { partition in
+            all.add(partition.pointee.databases[Int(database)].entries)
+            expiring.add(partition.pointee.databases[Int(database)].expiring)
+        }
+        reply.verbatim("[Dictionary HT]\n\(all.text)[Expires HT]\n\(expiring.text)")
+    }
+
+    /// Keys that exist stay as they are.
+    private func debugPopulate() {
+        let outOfRange: StaticString = "ERR value is out of range, must be positive"
+        guard let wanted = integer(2, error: outOfRange) else { return }
+        var size: Int?
+        if count == 5 {
+            guard let number = integer(4, error: outOfRange) else { return }
+            if number < 0 || number > Int64(Limits.stringBytes) { return fail(outOfRange) }
+            size = number == 0 ? nil : Int(number)
+        }
+        if wanted < 0 { return fail(outOfRange) }
+        let prefix = count > 3 ? self[3].bytes : Array("key".utf8)
+        for i in 0..<wanted {
+            (prefix + Array(":\(i)".utf8)).withView { name in
+                let key = Key(name)
+                var value = Array("value:\(i)".utf8)
+                if let size { value = Array((value + Array(repeating: 0, count: max(0, size - value.count)))[..<size]) }
+                withPartition(key.partition) { _ in
+                    let access = access(key)
+                    if access.find(key) == nil { value.withView { access.putString(key, $0, nil) } }
+                }
+            }
+        }
+        reply.ok()
+    }
+}
+
+extension Entry {
+    /// The bytes a value would take in a dump of Redis', not counting compression.
+    fileprivate var serializedLength: Int {
+        if type != .string { return 0 }
+        let count = stringCount
+        let number = encoding == .integer ? integer : count <= 11 ? withString { $0.integer } : nil
+        if let number {
+            if Int64(Int8.min)...Int64(Int8.max) ~= number { return 2 }
+            if Int64(Int16.min)...Int64(Int16.max) ~= number { return 3 }
+            if Int64(Int32.min)...Int64(Int32.max) ~= number { return 5 }
+        }
+        return count + (count < 64 ? 1 : count < 16384 ? 2 : 5)
+    }
+}
+
+/// How full tables are, summed over the partitions.
+private struct TableFigures {
+    var buckets = 0
+    var entries = 0
+    var bytes = 0
+    var resizing = 0
+
+    mutating func add(_ table: Table) {
+        buckets += table.bucketCounts.main + table.bucketCounts.next
+        entries += table.count
+        bytes += table.arrayBytes
+        resizing += table.isResizing ? 1 : 0
+    }
+
+    var text: String {
+        if entries == 0 { return "No stats available for empty dictionaries\n" }
+        let hundredths = entries * 100 / max(1, buckets)
+        let fraction = String(hundredths % 100 + 100).dropFirst()
+        return " table size: \(buckets)\n number of elements: \(entries)\n"
+            + " elements per bucket: \(hundredths / 100).\(fraction)\n bytes of buckets: \(bytes)\n"
+            + " tables being resized: \(resizing) of \(Limits.partitions)\n"
+    }
+}

@@ -1,0 +1,85 @@
+import Base
+import Commands
+import Keyspace
+import RESP
+
+/// DEBUG DIGEST's fingerprint of keys and values: 20 bytes, computed as Redis does, so that two
+/// servers with the same contents answer the same.
+struct DebugDigest {
+    private(set) var bytes = [UInt8](repeating: 0, count: 20)
+
+    var text: String { SHA1.hex(bytes) }
+
+    /// Adds something whose order does not matter.
+    mutating func addUnordered(_ data: ByteView) { combine(SHA1.digest(data)) }
+
+    /// Adds something after what has been added before.
+    mutating func addOrdered(_ data: ByteView) {
+        addUnordered(data)
+        bytes = bytes.withView { SHA1.digest($0) }
+    }
+
+    mutating func combine(_ other: [UInt8]) {
+        for i in 0..<20 { bytes[i] ^= other[i] }
+    }
+
+    /// Adds a number's four bytes, the highest first.
+    private mutating func addOrdered(_ number: Int) {
+        withUnsafeBytes(of: UInt32(number).bigEndian) { Array($0) }.withView { addOrdered($0) }
+    }
+
+    /// Adds a value: its type, its contents, and whether it expires.
+    mutating func add(valueOf entry: Entry) {
+        addOrdered(Int(entry.type.rawValue))
+        if entry.type == .string { entry.withString { addOrdered($0) } }
+        if entry.hasDeadline { addUnordered(ByteView("!!expire!!")) }
+    }
+}
+
+extension Call {
+    /// DEBUG DIGEST: of all databases.
+    func debugDigest() {
+        let databases = keyspace.databaseCount
+        // Keys are unordered within their database: the partitions' shares can be added up one by one.
+        var sums = [DebugDigest](repeating: DebugDigest(), count: databases)
+        var counts = [Int](repeating: 0, count: databases)
+        forEachPartition { partition in
+            for database in 0..<databases {
+                let entries = partition.pointee.databases[database].entries
+                counts[database] += entries.count
+                entries.forEach { entry in
+                    var one = DebugDigest()
+                    one.addOrdered(entry.key)
+                    one.add(valueOf: entry)
+                    one.bytes.withView { sums[database].addUnordered($0) }
+                }
+            }
+        }
+        var whole = DebugDigest()
+        for database in 0..<databases where counts[database] > 0 {
+            whole.add(database: database, sums[database])
+        }
+        reply.simple(whole.text)
+    }
+
+    /// DEBUG DIGEST-VALUE: of some keys' values.
+    func debugDigestValue() {
+        reply.array(count - 2)
+        for word in 2..<max(2, count) {
+            let key = Key(self[word])
+            let text = withPartition(key.partition) { _ in
+                var digest = DebugDigest()
+                if let entry = access(key).peek(key) { digest.add(valueOf: entry) }
+                return digest.text
+            }
+            reply.simple(text)
+        }
+    }
+}
+
+extension DebugDigest {
+    fileprivate mutating func add(database: Int, _ sum: DebugDigest) {
+        addOrdered(database)
+        combine(sum.bytes)
+    }
+}

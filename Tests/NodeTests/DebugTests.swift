@@ -1,0 +1,95 @@
+import Testing
+
+@testable import Node
+
+/// DEBUG. Digests and replies are those of redis-server 7.0.15 after the same commands.
+struct DebugTests {
+    @Test func digestsOfContents() throws {
+        let server = try ServedNode()
+        #expect(server.run("DEBUG DIGEST") == "+0000000000000000000000000000000000000000\r\n")
+        for line in ["SET a 1", "SET b hello", "EXPIRE b 100", "SELECT 3", "SET d 12345"] { server.run(line) }
+        #expect(server.run("DEBUG DIGEST") == "+adc93e981ac1b176de8e3f58cd6485a3120dc48d\r\n")
+        #expect(
+            server.run("DEBUG DIGEST-VALUE d nosuch")
+                == "*2\r\n+e1cf90774e995ae03de66e8109dc5cb9d9c2dc83\r\n+0000000000000000000000000000000000000000\r\n")
+        server.run("SELECT 0")
+        #expect(server.run("DEBUG DIGEST-VALUE b") == "*1\r\n+d037c4eb8a8b36b602fbced4000daeab0714c1e3\r\n")
+    }
+
+    @Test func objectsStayWhereTheyAre() throws {
+        let server = try ServedNode()
+        server.run("SET k 12")
+        let before = server.run("DEBUG OBJECT k")
+        #expect(before.hasPrefix("+Value at:0x"))
+        #expect(before.contains(" refcount:1 encoding:int serializedlength:2 lru:"))
+        #expect(before.hasSuffix(" lru_seconds_idle:0\r\n"))
+        server.run("INCR k")
+        #expect(server.run("DEBUG OBJECT k") == before)
+        #expect(server.run("DEBUG OBJECT nosuch") == "-ERR no such key\r\n")
+    }
+
+    @Test(arguments: [
+        ("ab", 3), ("12345", 3), ("300", 3), ("70000", 5), ("99999999999", 12),
+        ("abcdefghijklmnop", 17),
+    ])
+    func serializedLengths(_ value: String, _ expected: Int) throws {
+        let server = try ServedNode()
+        server.run("SET k " + value)
+        #expect(server.run("DEBUG OBJECT k").contains(" serializedlength:\(expected) "))
+    }
+
+    @Test(arguments: [
+        ("string", "$11\r\nHello World\r\n", "$11\r\nHello World\r\n"),
+        ("double", "$5\r\n3.141\r\n", ",3.141\r\n"),
+        ("null", "$-1\r\n", "_\r\n"),
+        ("set", "*3\r\n:0\r\n:1\r\n:2\r\n", "~3\r\n:0\r\n:1\r\n:2\r\n"),
+        ("map", "*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n", "%3\r\n:0\r\n#f\r\n:1\r\n#t\r\n:2\r\n#f\r\n"),
+        (
+            "attrib", "$39\r\nSome real reply following the attribute\r\n",
+            "|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n$39\r\nSome real reply following the attribute\r\n"
+        ),
+        (
+            "push", "-ERR RESP2 is not supported by this command\r\n",
+            ">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n"
+        ),
+        ("verbatim", "$25\r\nThis is a verbatim\nstring\r\n", "=29\r\ntxt:This is a verbatim\nstring\r\n"),
+        ("true", ":1\r\n", "#t\r\n"),
+        (
+            "bignum", "$37\r\n1234567999999999999999999999999999999\r\n", "(1234567999999999999999999999999999999\r\n"
+        ),
+    ])
+    func protocolTypes(_ type: String, _ second: String, _ third: String) throws {
+        let server = try ServedNode()
+        #expect(server.run("DEBUG PROTOCOL " + type) == second)
+        server.run("HELLO 3")
+        #expect(server.run("DEBUG PROTOCOL " + type) == third)
+    }
+
+    @Test func smallThings() throws {
+        let server = try ServedNode()
+        #expect(server.run("DEBUG LOG hello") == "+OK\r\n")
+        #expect(server.log.all.contains { $0.hasSuffix("hello") })
+        #expect(server.run("DEBUG ERROR abc") == "-abc\r\n")
+        #expect(server.run("DEBUG SET-ACTIVE-EXPIRE 0") == "+OK\r\n")
+        #expect(!server.node.activeExpiry.isOn)
+        #expect(server.run("DEBUG HTSTATS 99") == "-ERR Out of range database\r\n")
+        #expect(
+            server.run("DEBUG foo")
+                == "-ERR unknown subcommand or wrong number of arguments for 'foo'. Try DEBUG HELP.\r\n")
+        #expect(server.run("DEBUG POPULATE 3 p 4") == "+OK\r\n")
+        #expect(server.run("GET p:2") == "$4\r\nvalu\r\n")
+        #expect(server.run("DBSIZE") == ":3\r\n")
+    }
+
+    @Test func refusedUnlessEnabled() throws {
+        let server = try ServedNode("--enable-debug-command", "no")
+        let refusal =
+            "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it "
+            + "from a local connection, otherwise you need to set this option in the configuration file, and then "
+            + "restart the server.\r\n"
+        #expect(server.run("DEBUG SLEEP 0") == refusal)
+        server.run("MULTI")
+        #expect(server.run("DEBUG SLEEP 0") == refusal)
+        #expect(server.run("EXEC") == "-EXECABORT Transaction discarded because of previous errors.\r\n")
+    }
+}
