@@ -16,6 +16,14 @@ public struct Key {
         slot = Int(cs_key_slot(view.start, view.count))
     }
 
+    /// Stands where there is no key; its slot is -1.
+    @inline(__always)
+    public init() {
+        view = ByteView("")
+        hash = 0
+        slot = -1
+    }
+
     /// Which of the 256 partitions holds the key.
     @inline(__always)
     public var partition: Int { slot &>> 6 }

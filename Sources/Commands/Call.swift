@@ -15,6 +15,8 @@ public struct CallState {
     /// The command that runs (a subcommand's own record).
     public var command: CommandPointer
     public let keyspace: Keyspace
+    /// The key space's, here to be found without reference counting.
+    public let partitions: UnsafeMutablePointer<Partition>
     /// The keys of the command, computed before it ran, by order; for `.firstKey` and `.keys`.
     public var keys: UnsafeMutablePointer<Key>
     public var keyCount = 0
@@ -38,6 +40,7 @@ public struct CallState {
 
     public init(keyspace: Keyspace, seed: UInt64) {
         self.keyspace = keyspace
+        partitions = keyspace.partitions
         let nowhere = UnsafeMutableRawPointer(bitPattern: 64)!
         arguments = nowhere.assumingMemoryBound(to: ByteView.self)
         output = nowhere.assumingMemoryBound(to: OutputBuffer.self)
@@ -169,7 +172,7 @@ public struct Call {
     /// The way to a key of another database.
     @inline(__always)
     public func access(_ key: Key, database: Int) -> Access {
-        Access(keyspace.partition(of: key), database: database, moment: state.pointee.moment)
+        Access(state.pointee.partitions + key.partition, database: database, moment: state.pointee.moment)
     }
 
     /// The entry of a live key for a reading command: counted as hit or miss, marked as accessed.
@@ -201,7 +204,7 @@ public struct Call {
     }
 
     public func withPartition<R>(_ i: Int, _ body: (PartitionPointer) -> R) -> R {
-        let partition = keyspace.partitions + i
+        let partition = state.pointee.partitions + i
         let holds = state.pointee.held.contains(i)
         if !holds { Partition.lock(partition) }
         defer { if !holds { Partition.unlock(partition) } }

@@ -32,14 +32,8 @@ public final class CommandTable: @unchecked Sendable {
     public private(set) var children: [Int: [Int]] = [:]
     public let records: UnsafeMutablePointer<CommandRecord>
 
-    /// Open addressing over (container, name): the first eight bytes of the lowered name, and the index.
-    private struct Cell {
-        var word: UInt64
-        var parent: Int32
-        var index: Int32
-    }
-    private var cells: UnsafeMutablePointer<Cell>
-    private let mask: Int
+    /// What the hot path looks names up in.
+    public let index: CommandIndex
 
     public init(families: [[Command]]) {
         for command in families.joined() {
@@ -54,16 +48,13 @@ public final class CommandTable: @unchecked Sendable {
             }
         }
         records = .allocate(capacity: commands.count)
-        let size = 4096
-        mask = size - 1
-        cells = .allocate(capacity: size)
-        cells.initialize(repeating: Cell(word: 0, parent: -1, index: -1), count: size)
+        index = CommandIndex(records: records)
         for (i, command) in commands.enumerated() {
             (records + i).initialize(to: CommandTable.flatten(command, Int32(i)))
         }
         for i in topLevel {
-            enter(commands[i].name, parent: -1, Int32(i))
-            for child in children[i] ?? [] { enter(commands[child].name, parent: Int32(i), Int32(child)) }
+            index.enter(commands[i].name, parent: -1, Int32(i))
+            for child in children[i] ?? [] { index.enter(commands[child].name, parent: Int32(i), Int32(child)) }
         }
     }
 
@@ -75,86 +66,25 @@ public final class CommandTable: @unchecked Sendable {
             lastKey: Int32(range.last), keyStep: Int32(range.step))
     }
 
-    private func enter(_ name: String, parent: Int32, _ index: Int32) {
-        name.withView { view in
-            let word = CommandTable.word(view)
-            var at = CommandTable.home(word, parent, view.count) & mask
-            while cells[at].index >= 0 { at = (at + 1) & mask }
-            cells[at] = Cell(word: word, parent: parent, index: index)
-        }
-    }
-
     /// Gives a command another name, or none (rename-command). Before the loops start.
     public func rename(_ old: String, to new: String) -> Bool {
         let found = old.withView { find($0) }
         guard let found else { return false }
         if !new.isEmpty && new.withView({ find($0) }) != nil { return false }
-        let index = found.pointee.index
-        for at in 0...mask where cells[at].index == index { cells[at].word = 1 }
-        for at in 0...mask where cells[at].index == index && cells[at].parent == -1 { cells[at].parent = -2 }
-        fullNames[Int(index)] = new
+        let position = found.pointee.index
+        index.forget(position)
+        fullNames[Int(position)] = new
         if new.isEmpty {
-            topLevel.removeAll { $0 == Int(index) }
+            topLevel.removeAll { $0 == Int(position) }
         } else {
-            enter(new.lowercased(), parent: -1, index)
+            index.enter(new.lowercased(), parent: -1, position)
         }
-        for child in children[Int(index)] ?? [] { fullNames[child] = new + "|" + commands[child].name }
+        for child in children[Int(position)] ?? [] { fullNames[child] = new + "|" + commands[child].name }
         return true
     }
 
-    @inline(__always)
-    private static func word(_ name: ByteView) -> UInt64 {
-        var word: UInt64 = 0
-        let count = min(name.count, 8)
-        var i = 0
-        while i < count {
-            word |= UInt64(name.start[i] | 0x20) << UInt64(i &* 8)
-            i &+= 1
-        }
-        return word
-    }
-
-    @inline(__always)
-    private static func home(_ word: UInt64, _ parent: Int32, _ count: Int) -> Int {
-        let mixed =
-            (word ^ UInt64(truncatingIfNeeded: parent) &* 0x9e37_79b9 ^ UInt64(count) << 56) &* 0x9e37_79b9_7f4a_7c15
-        return Int(truncatingIfNeeded: mixed >> 40)
-    }
-
-    /// The command of this name, among a container's subcommands if `parent` is one.
-    @inline(__always)
-    public func find(_ name: ByteView, parent: Int32 = -1) -> CommandPointer? {
-        let word = CommandTable.word(name)
-        var at = CommandTable.home(word, parent, name.count) & mask
-        while cells[at].index >= 0 {
-            if cells[at].word == word && cells[at].parent == parent {
-                let index = Int(cells[at].index)
-                if _fastPath(isNamed(index, name, parent)) { return records + index }
-            }
-            at = (at &+ 1) & mask
-        }
-        return nil
-    }
-
-    @inline(__always)
-    private func isNamed(_ index: Int, _ name: ByteView, _ parent: Int32) -> Bool {
-        // Eight letters or fewer have all been compared by word; what is not a letter only nearly.
-        if name.count <= 8 && lengths[index] == name.count { return true }
-        return nameMatches(index, name)
-    }
-
-    private lazy var lengths: [Int] = commands.indices.map { lastWord($0).utf8.count }
-
-    private func lastWord(_ index: Int) -> String {
-        String(fullNames[index].split(separator: "|", omittingEmptySubsequences: false).last ?? "")
-    }
-
-    @inline(never)
-    private func nameMatches(_ index: Int, _ name: ByteView) -> Bool {
-        let word = lastWord(index)
-        return word.utf8.count == name.count
-            && zip(word.utf8, name.bytes).allSatisfy { ByteView.lowercased($0) == ByteView.lowercased($1) }
-    }
+    /// The command of this name in any case, among a container's subcommands if `parent` is one.
+    public func find(_ name: ByteView, parent: Int32 = -1) -> CommandPointer? { index.find(name, parent: parent) }
 }
 
 extension Command {

@@ -8,6 +8,8 @@ import Causality
 /// concerns them all.
 public final class Keyspace: @unchecked Sendable {
     public let partitions: UnsafeMutablePointer<Partition>
+    /// Every partition's share of database 0, then of database 1, ...
+    public let tables: UnsafeMutablePointer<PartitionDatabase>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
     public let databaseCount: Int
 
@@ -20,17 +22,23 @@ public final class Keyspace: @unchecked Sendable {
         let raw = UnsafeMutableRawPointer.allocate(
             byteCount: MemoryLayout<Partition>.stride * Limits.partitions, alignment: 64)
         partitions = raw.bindMemory(to: Partition.self, capacity: Limits.partitions)
-        for i in 0..<Limits.partitions { Keyspace.prepare(partitions + i, databases, shared) }
+        tables = Keyspace.makeTables(databases)
+        for i in 0..<Limits.partitions { prepare(partitions + i, tables + i) }
     }
 
-    private static func prepare(
-        _ partition: PartitionPointer, _ databases: Int, _ shared: UnsafeMutablePointer<KeyspaceShared>
-    ) {
-        let tables = UnsafeMutablePointer<PartitionDatabase>.allocate(capacity: databases)
-        tables.initialize(repeating: PartitionDatabase(), count: databases)
+    private static func makeTables(_ databases: Int) -> UnsafeMutablePointer<PartitionDatabase> {
+        precondition(MemoryLayout<PartitionDatabase>.stride == 128, "a lookup is meant to read one cache line")
+        let count = databases * Limits.partitions
+        let raw = UnsafeMutableRawPointer.allocate(byteCount: count * 128, alignment: 128)
+        let tables = raw.bindMemory(to: PartitionDatabase.self, capacity: count)
+        tables.initialize(repeating: PartitionDatabase(), count: count)
+        return tables
+    }
+
+    private func prepare(_ partition: PartitionPointer, _ first: UnsafeMutablePointer<PartitionDatabase>) {
         let slots = UnsafeMutablePointer<SlotCounters>.allocate(capacity: 64)
         slots.initialize(repeating: SlotCounters(), count: 64)
-        partition.initialize(to: Partition(databases: tables, slots: slots, shared: shared))
+        partition.initialize(to: Partition(databases: PartitionDatabases(first: first), slots: slots, shared: shared))
     }
 
     deinit {
@@ -41,11 +49,11 @@ public final class Keyspace: @unchecked Sendable {
                     .dismantle(shared.pointee.reclaimer) { $0.destroy() }
                 partition.pointee.databases[database].expiring.detach().dismantle(shared.pointee.reclaimer) { _ in }
             }
-            partition.pointee.databases.deallocate()
             partition.pointee.slots.deallocate()
             partition.deinitialize(count: 1)
         }
         partitions.deallocate()
+        tables.deallocate()
         shared.deinitialize(count: 1)
         shared.deallocate()
     }

@@ -11,7 +11,7 @@ public struct Partition {
     var lockWord: UInt32 = 0
     /// Watched keys in this partition. While 0, a write has nobody to tell.
     var observers: UInt32 = 0
-    public let databases: UnsafeMutablePointer<PartitionDatabase>
+    public let databases: PartitionDatabases
     public let slots: UnsafeMutablePointer<SlotCounters>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
     /// Lookups by reading commands that found a key, and that did not.
@@ -64,8 +64,28 @@ public struct PartitionDatabase {
     var expiryCursor: UInt64 = 0
     /// The earliest deadline met since the cursor was last at its start.
     var earliestMet = Int64.max
+    /// Fills two cache lines: what a lookup reads is in one.
+    private var padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
 
     public init() {}
+}
+
+/// A partition's share of every database. The shares of all partitions lie side by side, database by
+/// database, so that the hot ones (database 0's) take up few pages and are found from the key alone.
+public struct PartitionDatabases {
+    /// The share of database 0.
+    let first: UnsafeMutablePointer<PartitionDatabase>
+
+    @inline(__always)
+    public static func + (
+        databases: PartitionDatabases, database: Int
+    ) -> UnsafeMutablePointer<PartitionDatabase> { databases.first + database &* Limits.partitions }
+
+    @inline(__always)
+    public subscript(database: Int) -> PartitionDatabase {
+        unsafeAddress { UnsafePointer(self + database) }
+        nonmutating unsafeMutableAddress { self + database }
+    }
 }
 
 /// A slot's counters.

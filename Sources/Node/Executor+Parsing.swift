@@ -96,9 +96,9 @@ extension Executor {
     private func add(_ session: SessionPointer, _ start: UnsafeMutablePointer<UInt8>) {
         let words = session.pointee.parser.arguments
         let count = session.pointee.parser.argumentCount
-        var command = node.commands.find(words[0])
+        var command = commandIndex.find(words[0])
         if _slowPath(command == nil || command.unsafelyUnwrapped.pointee.isContainer), let container = command {
-            if count > 1 { command = node.commands.find(words[1], parent: container.pointee.index) }
+            if count > 1 { command = commandIndex.find(words[1], parent: container.pointee.index) }
         }
         let request = batch + batchCount
         request.initialize(
@@ -112,9 +112,7 @@ extension Executor {
         if first > 0 && first < count {
             let key = Key(words[first])
             request.pointee.key = key
-            let partition = node.keyspace.partitions + key.partition
-            Table.prefetchBucket(
-                &(partition.pointee.databases + session.pointee.database).pointee.entries, key.hash)
+            Table.prefetchBucket(of: table(key, session.pointee.database), key.hash)
         }
     }
 

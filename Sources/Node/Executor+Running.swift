@@ -37,18 +37,21 @@ extension Executor {
     }
 
     private func prefetchEntries(_ count: Int) {
-        let partitions = node.keyspace.partitions
         var i = 0
         while i < count {
             let request = batch + i
-            if let command = request.pointee.command, command.pointee.firstKey > 0 {
-                let key = request.pointee.key
-                let database = request.pointee.session.pointee.database
-                let tables = partitions[key.partition].databases + database
-                Table.prefetchEntry(&tables.pointee.entries, key.hash)
+            if request.pointee.hasKey {
+                let table = table(request.pointee.key, request.pointee.session.pointee.database)
+                Table.prefetchEntry(of: table, request.pointee.key.hash)
             }
             i &+= 1
         }
+    }
+
+    /// The table that a key of a database is in.
+    @inline(__always)
+    func table(_ key: Key, _ database: Int) -> UnsafeMutablePointer<PartitionDatabase> {
+        tables + (database &* Limits.partitions &+ key.partition)
     }
 
     @inline(__always)
@@ -71,7 +74,7 @@ extension Executor {
         if _fastPath(command.pointee.locking == .firstKey) {
             state.pointee.keys[0] = key
             state.pointee.keyCount = 1
-            let partition = node.keyspace.partitions + key.partition
+            let partition = partitions + key.partition
             Partition.lock(partition)
             command.pointee.run(UnsafeMutableRawPointer(state))
             Partition.unlock(partition)
@@ -123,7 +126,6 @@ extension Executor {
     }
 
     private func runHolding(_ set: PartitionSet, _ command: CommandPointer) {
-        let partitions = node.keyspace.partitions
         set.forEach { Partition.lock(partitions + $0) }
         state.pointee.held = set
         if state.pointee.keyCount > 1 { prefetchCollected() }
@@ -133,11 +135,9 @@ extension Executor {
     }
 
     private func prefetchCollected() {
-        let partitions = node.keyspace.partitions
         for i in 0..<state.pointee.keyCount {
             let key = state.pointee.keys[i]
-            let tables = partitions[key.partition].databases + state.pointee.database
-            Table.prefetchEntry(&tables.pointee.entries, key.hash)
+            Table.prefetchEntry(of: table(key, state.pointee.database), key.hash)
         }
     }
 
@@ -151,15 +151,13 @@ extension Executor {
         let step = max(1, Int(command.pointee.keyStep))
         guard first > 0, first < count else { return true }
         reserveKeys((last - first) / step + 1)
-        let partitions = node.keyspace.partitions
         var n = 0
         var word = first
         while word <= last && word < count {
             let key = Key(state.pointee.arguments[word])
             state.pointee.keys[n] = key
             set.insert(key.partition)
-            let tables = partitions[key.partition].databases + state.pointee.database
-            Table.prefetchBucket(&tables.pointee.entries, key.hash)
+            Table.prefetchBucket(of: table(key, state.pointee.database), key.hash)
             n &+= 1
             word &+= step
         }

@@ -18,10 +18,8 @@ struct ExecutorTimers {
     var outputRates: [Double] = []
     var inputSeen: UInt64 = 0
     var outputSeen: UInt64 = 0
-    /// When the next key of this loop's partitions may be due, ms since 1970.
-    var nextDeadline = Int64.max
-    /// Where active expiry goes on.
-    var expiryPosition = 0
+    /// When active expiry runs next, ms since 1970; `Int64.max`: when a tick finds a deadline.
+    var nextExpiry = Int64.max
 }
 
 extension Executor {
@@ -33,6 +31,7 @@ extension Executor {
         sample(monotonic)
         watchClients()
         if index == 0 { node.memory.sample() }
+        lookForDeadlines()
         timers.next = monotonic &+ UInt64(period) &* 1_000_000
         timers.lastTick = monotonic
     }
@@ -40,17 +39,15 @@ extension Executor {
     /// How long the loop may sleep. With nothing connected, expiring or changing, as long as it likes:
     /// an idle server uses no CPU.
     func sleepTime(_ monotonic: UInt64) -> Int32 {
-        let busy = expireDue()
-        if busy { return 0 }
-        var wait = Int64.max
         let now = state.pointee.moment.wall
+        var wait = expireDue(now)
+        if wait == 0 { return 0 }
         for session in suspended {
             if case .wait(let deadline) = session.pointee.details.block, deadline != 0 {
                 wait = min(wait, deadline - now)
             }
         }
         if node.pause.until != 0 { wait = min(wait, node.pause.until - now) }
-        if timers.nextDeadline != Int64.max { wait = min(wait, timers.nextDeadline - now + 1) }
         if needsTicks {
             wait = min(wait, timers.next > monotonic ? Int64((timers.next - monotonic) / 1_000_000) + 1 : 0)
         }
@@ -145,6 +142,40 @@ extension Executor {
 
     var ticks: UInt64 { cs_ticks() }
 
-    /// A slice of active expiry over this loop's partitions. Answers whether more is due at once.
-    private func expireDue() -> Bool { false }
+    /// Runs a slice of active expiry when it is time. Answers the milliseconds until the next, 0 if more
+    /// is due at once, `Int64.max` if nothing is known to expire.
+    private func expireDue(_ now: Int64) -> Int64 {
+        if _slowPath(now >= timers.nextExpiry) {
+            guard node.activeExpiry.isOn else {
+                timers.nextExpiry = .max
+                cs_store_u64(knownExpiry, UInt64(bitPattern: .max))
+                return .max
+            }
+            let progress = expiry.slice(state.pointee.moment)
+            let delay = progress.delay(now: now)
+            timers.nextExpiry = delay == .max ? .max : now &+ delay
+            cs_store_u64(knownExpiry, UInt64(bitPattern: timers.nextExpiry))
+        }
+        return timers.nextExpiry == .max ? .max : max(0, timers.nextExpiry &- now)
+    }
+
+    /// Commands of any loop set deadlines in any partition: a tick finds those that are earlier than what
+    /// the partitions' own loop knows of, and wakes it if it sleeps.
+    private func lookForDeadlines() {
+        guard node.activeExpiry.isOn else { return }
+        for executor in node.executors {
+            let earliest = executor.expiry.earliestDeadline
+            // The lower bound may lie in the past only while its own loop is at work on it.
+            guard earliest < Int64.max, earliest &+ 1 < Int64(bitPattern: cs_load_u64(executor.knownExpiry)) else {
+                continue
+            }
+            if executor === self { expireBy(earliest &+ 1) } else { executor.mailbox.post { $0.expireBy(earliest &+ 1) } }
+        }
+    }
+
+    /// Active expiry is to run at this time at the latest, ms since 1970.
+    private func expireBy(_ time: Int64) {
+        timers.nextExpiry = min(timers.nextExpiry, time)
+        cs_store_u64(knownExpiry, UInt64(bitPattern: timers.nextExpiry))
+    }
 }

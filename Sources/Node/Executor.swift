@@ -8,7 +8,12 @@ import RESP
 ///
 /// Everything runs on the loop's own thread, except what says otherwise.
 public final class Executor: LinkHandler, @unchecked Sendable {
-    unowned let node: Node
+    /// The node owns its executors and outlives them; the hot path must not count references.
+    unowned(unsafe) let node: Node
+    /// What the hot path needs of the node, without the way there.
+    let commandIndex: CommandIndex
+    let partitions: UnsafeMutablePointer<Partition>
+    let tables: UnsafeMutablePointer<PartitionDatabase>
     let index: Int
     let mailbox = Mailbox()
     let statistics: Statistics
@@ -32,6 +37,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Clients waiting for a deadline or a pause's end.
     var suspended: [SessionPointer] = []
     var timers = ExecutorTimers()
+    var expiry: ActiveExpiry
+    /// `timers.nextExpiry`, for other loops to see.
+    let knownExpiry: UnsafeMutablePointer<UInt64>
     var turnStarted: UInt64 = 0
     /// The wall clock at the start of the turn, microseconds since 1970.
     var wallMicroseconds: Int64 = 0
@@ -39,14 +47,20 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var pausing = false
     let recentPeaks = RecentPeaks()
     /// Stands where a request has no key.
-    let noKey = Key(ByteView(""))
+    let noKey = Key()
 
     init(node: Node, index: Int, seed: UInt64) {
         self.node = node
         self.index = index
+        commandIndex = node.commands.index
+        partitions = node.keyspace.partitions
+        tables = node.keyspace.tables
+        expiry = ActiveExpiry(node.keyspace, loop: index, of: node.configuration.settings.loops)
         statistics = Statistics(commandCount: node.commands.commands.count)
         settingsVersion = node.configuration.version
         settings = node.configuration.settings
+        knownExpiry = .allocate(capacity: 1)
+        knownExpiry.initialize(to: UInt64(bitPattern: .max))
         batch = .allocate(capacity: Limits.batchCommands)
         arguments = .allocate(capacity: Limits.batchArguments)
         state = .allocate(capacity: 1)
@@ -232,4 +246,7 @@ struct Request {
     /// The request's first byte.
     var start: UnsafeMutablePointer<UInt8>
     var error: ProtocolError?
+
+    @inline(__always)
+    var hasKey: Bool { key.slot >= 0 }
 }

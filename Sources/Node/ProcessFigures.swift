@@ -28,6 +28,10 @@ final class MemoryGauge: @unchecked Sendable {
     private let lock = SpinLock()
     private var startup = 0
     private var peak = 0
+    private var usesLargePages = false
+
+    /// Live bytes from which large pages pay (a few of them are lost to rounding).
+    static let largePagesFrom = 24 << 20
 
     struct Figures {
         /// Bytes in live allocations; in pages with any; mapped; and when the server had started.
@@ -46,6 +50,10 @@ final class MemoryGauge: @unchecked Sendable {
             let allocated = cs_allocator_figure("stats.allocated")
             if startup == 0 { startup = allocated }
             peak = max(peak, allocated)
+            if allocated >= MemoryGauge.largePagesFrom && !usesLargePages {
+                usesLargePages = true
+                cs_allow_large_pages(1)
+            }
             return Figures(
                 allocated: allocated, active: cs_allocator_figure("stats.active"),
                 resident: cs_allocator_figure("stats.resident"), peak: peak, startup: startup)

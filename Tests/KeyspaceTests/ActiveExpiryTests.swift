@@ -139,7 +139,7 @@ import Testing
         let resizing = {
             var found = 0
             test.keyspace.forEachPartition { partition in
-                for tables in UnsafeBufferPointer(start: partition.pointee.databases, count: 4) {
+                for tables in (0..<4).map({ partition.pointee.databases[$0] }) {
                     found += (tables.entries.isResizing ? 1 : 0) + (tables.expiring.isResizing ? 1 : 0)
                 }
             }

@@ -100,6 +100,9 @@ void cs_allocator_refresh(void);
 /// Gives unused pages of every arena back to the system.
 void cs_allocator_purge(void);
 
+/// Lets the allocator's memory come in large pages, or (0) in small ones only. See system.c.
+void cs_allow_large_pages(int allowed);
+
 // ---- time ------------------------------------------------------------------------------------
 
 CS_INLINE uint64_t cs_monotonic_ns(void) {

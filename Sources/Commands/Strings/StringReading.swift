@@ -33,7 +33,7 @@ extension Call {
     func prefetchEntry(ordinal: Int) {
         guard ordinal < state.pointee.keyCount else { return }
         let key = state.pointee.keys[ordinal]
-        Table.prefetchEntry(&access(key).tables.pointee.entries, key.hash)
+        Table.prefetchEntry(of: access(key).tables, key.hash)
     }
 
     /// How many keys ahead of the one at hand MGET and MSET fetch: enough to hide a miss to memory,
