@@ -7,6 +7,8 @@ public struct Link {
     /// Tells late events of a closed and reused descriptor from this link's own.
     public var registration: UInt32
     public var state: LinkState = []
+    /// When the shell last read it, in the shell's own count.
+    public var readGeneration: UInt32 = 0
     /// The node's session for this link.
     public var session: UnsafeMutableRawPointer?
     public var input = InputBuffer()

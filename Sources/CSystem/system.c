@@ -186,6 +186,8 @@ int cs_nth_available_cpu(int n) {
     return -1;
 }
 
+void cs_sleep_precisely(void) { prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0); }
+
 void cs_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
 
 int cs_signal_descriptor(void) {

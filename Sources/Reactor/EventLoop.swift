@@ -27,6 +27,7 @@ public final class EventLoop: @unchecked Sendable {
     private var continuing: [Int32] = []
     private let stopFlag: UnsafeMutablePointer<UInt32>
     private let keepalive: @Sendable () -> Int
+    private var gathering = Gathering()
 
     private static let eventsMax: Int32 = 512
     private static let wakeTag = UInt64.max
@@ -78,6 +79,7 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Runs turns until `stop`.
     public func run() {
+        cs_sleep_precisely()
         var timeout: Int32 = 0
         while cs_load_acquire_u32(stopFlag) == 0 {
             let ready = epoll_wait(
@@ -93,7 +95,10 @@ public final class EventLoop: @unchecked Sendable {
             handler.execute()
             arenaUsed = 0
             finishDirty()
-            timeout = handler.turnEnded(monotonic: cs_monotonic_ns())
+            let now = cs_monotonic_ns()
+            timeout = handler.turnEnded(monotonic: now)
+            let wait = gathering.afterTurn(monotonic: now)
+            if _slowPath(wait > 0) && unread.isEmpty && continuing.isEmpty { usleep(wait) }
         }
         closeAll()
     }
@@ -173,6 +178,7 @@ public final class EventLoop: @unchecked Sendable {
             handler.execute()
             arenaUsed = 0
         }
+        gathering.note(&link.pointee.readGeneration)
         let place = arena + arenaUsed
         let count = recv(link.pointee.descriptor, place, Limits.readBytes, 0)
         guard count > 0 else { return noInput(link, count) }

@@ -167,6 +167,8 @@ int cs_peer_is_local(int fd);
 void cs_pin_thread(int cpu);
 int cs_available_cpus(void);
 int cs_nth_available_cpu(int n);
+/// Makes this thread's short sleeps end on time (by default the kernel adds 50 us).
+void cs_sleep_precisely(void);
 void cs_name_thread(const char *name);
 /// Blocks SIGTERM, SIGINT, SIGHUP in all threads started later, ignores SIGPIPE; answers a signalfd.
 int cs_signal_descriptor(void);
