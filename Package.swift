@@ -43,7 +43,15 @@ let package = Package(
         .executableTarget(
             name: "martlet-server", dependencies: ["Base", "CSystem", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
-        tests("BaseTests", ["Base"]),
+        // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
+        .target(
+            name: "FuzzOracles", dependencies: ["Base", "RESP"], path: "Fuzz/FuzzOracles",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "FuzzRequests", dependencies: ["FuzzOracles"], path: "Fuzz/FuzzRequests",
+            swiftSettings: settings),
+        tests("BaseTests", ["Base", "CSystem"]),
+        tests("RESPTests", ["Base", "RESP", "FuzzOracles"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
         tests(

@@ -52,6 +52,10 @@ public final class Reclaimer: @unchecked Sendable {
         }
     }
 
+    /// Pieces of memory that are retired and not freed.
+    public var waitingCount: Int { Int(cs_load_u64(waiting)) }
+
+    /// Frees what no reader can reach any more.
     @inline(never)
     public func collect() {
         lock.withLock {

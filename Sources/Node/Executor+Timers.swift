@@ -67,9 +67,9 @@ extension Executor {
         let commands = statistics[.commandsProcessed]
         let input = statistics[.inputBytes], output = statistics[.outputBytes]
         if seconds > 0 && timers.lastTick != 0 {
-            Executor.push(&timers.rates, Double(commands &- timers.commandsSeen) / seconds)
-            Executor.push(&timers.inputRates, Double(input &- timers.inputSeen) / seconds)
-            Executor.push(&timers.outputRates, Double(output &- timers.outputSeen) / seconds)
+            Executor.push(&timers.rates, Executor.rise(commands, timers.commandsSeen) / seconds)
+            Executor.push(&timers.inputRates, Executor.rise(input, timers.inputSeen) / seconds)
+            Executor.push(&timers.outputRates, Executor.rise(output, timers.outputSeen) / seconds)
             publishRates()
         }
         timers.quietTicks = input == timers.inputSeen && suspended.isEmpty ? timers.quietTicks + 1 : 0
@@ -77,6 +77,9 @@ extension Executor {
         timers.inputSeen = input
         timers.outputSeen = output
     }
+
+    /// How far a counter has come. CONFIG RESETSTAT, on any loop, may have set it to 0 in between.
+    private static func rise(_ now: UInt64, _ before: UInt64) -> Double { Double(now >= before ? now - before : now) }
 
     /// Other loops' INFO reads the means from the statistics.
     private func publishRates() {

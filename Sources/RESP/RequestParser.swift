@@ -82,7 +82,9 @@ public struct RequestParser {
     public mutating func next(
         _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, rules: Rules, room: UnsafeMutablePointer<ByteView>
     ) -> Outcome {
-        if _fastPath(!resuming && rules.authenticated) {
+        // A request whose first line has been looked at in vain stays on the other path, which forgets its
+        // place when the request is complete.
+        if _fastPath(!resuming && scanned == 0 && rules.authenticated) {
             let length = fast(bytes, count, rules.bulkBytesMax, room)
             if _fastPath(length > 0) { return .request(length: length) }
         }

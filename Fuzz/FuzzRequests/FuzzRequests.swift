@@ -1,0 +1,43 @@
+import FuzzOracles
+
+#if FUZZING
+    /// libFuzzer calls this with every input it thinks of.
+    @c(LLVMFuzzerTestOneInput)
+    public func checkRequests(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+        if let problem = RequestOracle.check(Array(UnsafeBufferPointer(start: bytes, count: count))) {
+            fatalError(problem)
+        }
+        return 0
+    }
+#else
+    import Glibc
+
+    /// Checks files of the corpus: FuzzRequests FILE...
+    @main
+    struct FuzzRequests {
+        static func main() {
+            var failed = 0
+            for path in CommandLine.arguments.dropFirst() {
+                guard let input = read(path) else {
+                    print("\(path): cannot be read")
+                    failed += 1
+                    continue
+                }
+                if let problem = RequestOracle.check(input) {
+                    print("\(path): \(problem)")
+                    failed += 1
+                }
+            }
+            print("\(CommandLine.arguments.count - 1 - failed) passed, \(failed) failed")
+            exit(failed == 0 ? 0 : 1)
+        }
+
+        private static func read(_ path: String) -> [UInt8]? {
+            guard let file = fopen(path, "r") else { return nil }
+            defer { fclose(file) }
+            var bytes = [UInt8](repeating: 0, count: 1 << 20)
+            let count = fread(&bytes, 1, bytes.count, file)
+            return Array(bytes[..<count])
+        }
+    }
+#endif

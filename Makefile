@@ -1,0 +1,47 @@
+# `make run` starts a server, `make test` checks everything; `make help` lists the rest.
+
+PORT ?= 6379
+SECONDS ?= 60
+SERVER := .build/release/martlet-server
+BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependency-import-check error
+# redis-server is what the client tests and benchmarks compare with.
+BUILD_PACKAGES := libjemalloc-dev
+TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv xz-utils
+
+.PHONY: help run build test bench format fuzz thread-sanitizer build-packages test-packages
+
+help:
+	@echo "make run               build, then serve on port $(PORT) with conf/martlet.conf (PORT=n: elsewhere)"
+	@echo "make test              install what is missing, build, lint, all tests; last line: N passed, N failed"
+	@echo "make build             release build"
+	@echo "make bench             compare with Valkey and Redis (bench/README.md)"
+	@echo "make fuzz              feed the request parser random input for SECONDS=$(SECONDS)"
+	@echo "make thread-sanitizer  look for data races for SECONDS=$(SECONDS)"
+	@echo "make format            format all Swift files"
+
+build-packages:
+	@tools/install-packages $(BUILD_PACKAGES)
+
+test-packages:
+	@tools/install-packages $(TEST_PACKAGES)
+
+build: build-packages
+	$(BUILD)
+
+run: build
+	exec $(SERVER) conf/martlet.conf --port $(PORT)
+
+test: test-packages
+	@tools/test
+
+bench: build test-packages
+	bench/run $(BENCH)
+
+format:
+	swift format -i -r Sources Tests Fuzz Package.swift
+
+fuzz: build-packages
+	@tools/fuzz $(SECONDS)
+
+thread-sanitizer: test-packages
+	@tools/thread-sanitizer $(SECONDS)
