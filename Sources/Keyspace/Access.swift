@@ -62,7 +62,10 @@ public struct Access {
 
     @inline(never)
     private func expire(_ slot: Slot, _ key: Key) {
-        if cs_load_u32(&shared.pointee.keepsExpired) != 0 { return }
+        if cs_load_u32(&shared.pointee.keepsExpired) != 0 {
+            partition.pointee.hidesExpired = true
+            return
+        }
         partition.pointee.expired &+= 1
         remove(slot, key)
     }
@@ -203,9 +206,19 @@ public struct Access {
     /// Adds an entry for a key that is not there. Invalidates slots.
     @inline(__always)
     func insert(_ entry: Entry, _ key: Key) {
+        if _slowPath(partition.pointee.hidesExpired) { dropHidden(key) }
         tables.pointee.entries.insert(entry, hash: key.hash, shared.pointee.reclaimer)
         if database == 0 { partition.pointee.slots[key.slot & 63].keys &+= 1 }
         if _slowPath(entry.hasDeadline) { track(entry, key) }
+    }
+
+    /// Frees an entry of the key that `find` hid because of a pause: another is about to take its place. A
+    /// command that writes can meet one when a pause begins, by another loop, while its batch runs.
+    @inline(never)
+    private func dropHidden(_ key: Key) {
+        guard let slot = tables.pointee.entries.find(key) else { return }
+        partition.pointee.expired &+= 1
+        free(unlink(slot, key))
     }
 
     @inline(never)

@@ -14,6 +14,9 @@ public struct Partition {
     public let databases: PartitionDatabases
     public let slots: UnsafeMutablePointer<SlotCounters>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
+    /// Keys past their deadline have been hidden, not removed (CLIENT PAUSE): a key that was not found may
+    /// be there. Never taken back: it costs an insertion one look.
+    var hidesExpired = false
     /// Lookups by reading commands that found a key, and that did not.
     public var hits: UInt64 = 0
     public var misses: UInt64 = 0

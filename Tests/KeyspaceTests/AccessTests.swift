@@ -109,6 +109,27 @@ import Testing
         #expect(test.count() == 0)
     }
 
+    /// A pause may begin, by another loop, while a batch of writes runs: what they replace is hidden.
+    @Test func aHiddenKeyIsReplaced() {
+        let test = TestKeyspace()
+        test.put("k", "old", deadline: .set(testNow + 10))
+        test.put("l", "old", deadline: .set(testNow + 10))
+        test.now = testNow + 11
+        test.keyspace.shared.pointee.keepsExpired = 1
+        test.put("k", "new")
+        test.with(Array("l".utf8)) { access, key in
+            let slot = access.find(key)
+            #expect(slot == nil)
+            #expect([UInt8](arrayLiteral: 1, 2).withView { access.splice(key, slot, offset: 1, $0) } == 3)
+        }
+        #expect(test.value("k") == "new")
+        #expect(test.value("l") == "\0\u{1}\u{2}")
+        #expect(test.count() == 2)
+        #expect(test.expiringCount() == 0)
+        #expect(test.slot(of: "k").keys == 1)
+        #expect(test.keyspace.slotCountersAreRight)
+    }
+
     /// A slot's counter outgrows the narrow header in the middle of a key's life.
     @Test(arguments: ["put", "add", "deadline", "splice"])
     func dotsOutgrowTheNarrowHeader(how: String) {
