@@ -39,7 +39,9 @@ public struct CommandIndex: @unchecked Sendable {
 
     /// A top-level command is not found any more under any name (its cell stays, for those behind it).
     func forget(_ index: Int32) {
-        for at in 0..<CommandIndex.size where cells[at].index == index && cells[at].parent == -1 { cells[at].parent = -2 }
+        for at in 0..<CommandIndex.size where cells[at].index == index && cells[at].parent == -1 {
+            cells[at].parent = -2
+        }
     }
 
     /// The command of this name in any case, among a container's subcommands if `parent` is one.

@@ -172,7 +172,11 @@ extension Executor {
             guard earliest < Int64.max, earliest &+ 1 < Int64(bitPattern: cs_load_u64(executor.knownExpiry)) else {
                 continue
             }
-            if executor === self { expireBy(earliest &+ 1) } else { executor.mailbox.post { $0.expireBy(earliest &+ 1) } }
+            if executor === self {
+                expireBy(earliest &+ 1)
+            } else {
+                executor.mailbox.post { $0.expireBy(earliest &+ 1) }
+            }
         }
     }
 
