@@ -67,9 +67,9 @@ extension Executor {
         let commands = statistics[.commandsProcessed]
         let input = statistics[.inputBytes], output = statistics[.outputBytes]
         if seconds > 0 && timers.lastTick != 0 {
-            Executor.push(&timers.rates, Double(commands &- timers.commandsSeen) / seconds)
-            Executor.push(&timers.inputRates, Double(input &- timers.inputSeen) / seconds)
-            Executor.push(&timers.outputRates, Double(output &- timers.outputSeen) / seconds)
+            Executor.push(&timers.rates, Executor.growth(timers.commandsSeen, commands) / seconds)
+            Executor.push(&timers.inputRates, Executor.growth(timers.inputSeen, input) / seconds)
+            Executor.push(&timers.outputRates, Executor.growth(timers.outputSeen, output) / seconds)
             publishRates()
         }
         timers.quietTicks = input == timers.inputSeen && suspended.isEmpty ? timers.quietTicks + 1 : 0
@@ -84,6 +84,11 @@ extension Executor {
         statistics.set(.commandRate, to: mean(timers.rates))
         statistics.set(.inputRate, to: mean(timers.inputRates))
         statistics.set(.outputRate, to: mean(timers.outputRates))
+    }
+
+    /// What a counter has gained. CONFIG RESETSTAT may have set it back to 0 in between.
+    private static func growth(_ before: UInt64, _ now: UInt64) -> Double {
+        Double(now >= before ? now - before : now)
     }
 
     private static func push(_ rates: inout [Double], _ rate: Double) {
