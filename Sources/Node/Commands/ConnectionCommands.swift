@@ -75,9 +75,8 @@ extension Call {
     }
 
     fileprivate func select() {
-        guard let index = integer(1, error: "ERR value is not an integer or out of range") else { return }
-        guard index >= 0 && index < Int64(keyspace.databaseCount) else { return fail(ErrorText.databaseRange) }
-        session.pointee.database = Int(index)
+        guard let index = databaseIndex(1) else { return }
+        session.pointee.database = index
         reply.ok()
     }
 
