@@ -130,7 +130,7 @@ extension Call {
         if session.pointee.mode.contains(.unauthenticated) {
             return fail(
                 "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
-                    + "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select "
+                    + "HELLO AUTH <user> <pass> option can be used to authenticate the client and select "
                     + "the RESP protocol version at the same time")
         }
         if let name = options.name, !executor.setName(session, name) { return fail(Call.badNameText) }
