@@ -3,16 +3,24 @@
 /// Time is bounded by pattern length times text length: a failed `*` never makes an earlier `*` try
 /// again (CVE-2022-36021 and CVE-2024-31228 were matchers that did).
 public enum Glob {
+    /// A pattern with something behind more runs of `*` than this matches nothing, as in Redis.
+    private static let starsMax = 1000
+
     public static func matches(_ pattern: ByteView, _ text: ByteView, ignoringCase: Bool = false) -> Bool {
         var p = 0
         var t = 0
         var star = -1
         var starText = 0
+        var stars = 0
         while t < text.count {
             if p < pattern.count && pattern[p] == 42 {
+                while p + 1 < pattern.count && pattern[p + 1] == 42 { p += 1 }
                 star = p
                 starText = t
                 p += 1
+                if p == pattern.count { return true }
+                stars += 1
+                if stars > starsMax { return false }
                 continue
             }
             if p < pattern.count, let next = step(pattern, p, text[t], ignoringCase) {

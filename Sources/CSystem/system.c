@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 
@@ -55,6 +56,20 @@ double cs_nanoseconds_per_tick(void) {
     uint64_t ticks_passed = cs_ticks() - ticks;
     rate = ticks_passed ? (double)(cs_monotonic_ns() - ns) / (double)ticks_passed : 1;
     return rate;
+}
+
+long cs_raise_open_files(long wanted) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return -1;
+    if ((rlim_t)wanted <= limit.rlim_cur) return (long)limit.rlim_cur;
+    rlim_t hard = limit.rlim_max;
+    limit.rlim_cur = (rlim_t)wanted;
+    if ((rlim_t)wanted > hard) limit.rlim_max = (rlim_t)wanted;
+    if (setrlimit(RLIMIT_NOFILE, &limit)) {
+        limit.rlim_cur = limit.rlim_max = hard;
+        if (setrlimit(RLIMIT_NOFILE, &limit)) getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return (long)limit.rlim_cur;
 }
 
 int cs_listen_tcp(const char *address, int port, int backlog, int reuse) {

@@ -18,12 +18,15 @@ public enum ErrorText {
 }
 
 extension ByteView {
-    /// The bytes before the first NUL as text: what Redis' error texts, formatted in C, show of a word.
-    public var cText: String {
+    /// The bytes before the first NUL, at most `limit`: what Redis' error texts, formatted in C, show of a word.
+    public func cBytes(_ limit: Int) -> [UInt8] {
         var end = 0
-        while end < count && self[end] != 0 { end += 1 }
-        return slice(0, end).text
+        while end < min(count, limit) && self[end] != 0 { end += 1 }
+        return slice(0, end).bytes
     }
+
+    /// The bytes before the first NUL as text.
+    public var cText: String { String(decoding: cBytes(count), as: UTF8.self) }
 }
 
 extension Call {
@@ -49,8 +52,8 @@ extension Call {
     /// "ERR unknown subcommand 'x'. Try NAME HELP.", cut at 128 bytes like Redis'.
     public func replyUnknownSubcommand() {
         let name = self[0].text.uppercased()
-        let word = count > 1 ? self[1].slice(0, min(self[1].count, 128)).cText : ""
-        reply.error("ERR unknown subcommand '\(word)'. Try \(name) HELP.")
+        let word = count > 1 ? self[1].cBytes(128) : []
+        reply.error(Array("ERR unknown subcommand '".utf8) + word + Array("'. Try \(name) HELP.".utf8))
     }
 
     /// "ERR wrong number of arguments for 'name' command".

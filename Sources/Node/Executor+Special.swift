@@ -48,6 +48,9 @@ extension Executor {
         if inMulti && command.pointee.flags.contains(.noMulti) {
             return reject(session, command, "ERR Command not allowed inside a transaction")
         }
+        if isOverMemory && usesMemory(session, command) {
+            return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
+        }
         if isPaused(session, command) { return suspend(session, .paused, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
         invoke(session, command, words, count, request.pointee.key)
@@ -69,6 +72,17 @@ extension Executor {
             "ERR \(word) command not allowed. If the enable-\(word.lowercased())-command option is set to \"local\", "
             + "you can run it from a local connection, otherwise you need to set this option in the configuration file, "
             + "and then restart the server."
+    }
+
+    /// Whether a command is refused while memory is short. Queuing takes memory whatever the command does.
+    private func usesMemory(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
+        if command.pointee.flags.contains(.denyOOM) { return true }
+        guard session.pointee.mode.contains(.multi) else { return false }
+        switch node.commands.commands[Int(command.pointee.index)].name {
+        case "exec": return session.pointee.details.queueFlags.contains(.denyOOM)
+        case "discard", "quit", "reset": return false
+        default: return true
+        }
     }
 
     private func isPaused(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
@@ -98,11 +112,23 @@ extension Executor {
         ReplyWriter(&session.pointee.link.pointee.output, version: session.pointee.version)
     }
 
-    /// An error reply of the executor's own; inside MULTI it makes EXEC abort.
     func reject(_ session: SessionPointer, _ command: CommandPointer?, _ text: String) {
+        reject(session, command, Array(text.utf8))
+    }
+
+    /// An error reply of the executor's own; inside MULTI it makes EXEC abort. A refused EXEC ends the
+    /// transaction, and says so.
+    private func reject(_ session: SessionPointer, _ command: CommandPointer?, _ text: [UInt8]) {
         if session.pointee.mode.contains(.multi) { session.pointee.mode.insert(.transactionRefused) }
         if let command { statistics.countRejected(command.pointee.index) }
-        writer(session).error(text)
+        if let command, isNamed(command, "exec") {
+            discardQueue(session)
+            unwatchAll(session)
+            let reason = text.starts(with: "ERR ".utf8) ? Array(text.dropFirst(4)) : text
+            writer(session).error(Array("EXECABORT Transaction discarded because of: ".utf8) + reason)
+        } else {
+            writer(session).error(text)
+        }
         countError(&session.pointee.link.pointee.output)
         markDirty(session.pointee.link)
         if session.pointee.link.pointee.output.overLimit { closeForOutput(session) }
@@ -128,11 +154,12 @@ extension Executor {
             node.logForgery(now: state.pointee.moment.wall)
             return close(session, afterReplies: false)
         }
-        var text = "ERR unknown command '\(name.slice(0, min(128, name.count)).text)', with args beginning with: "
+        var text = Array("ERR unknown command '".utf8) + name.cBytes(128)
+        text += Array("', with args beginning with: ".utf8)
         var listed = 0
         for i in 1..<max(1, count) where listed < 128 {
-            let shown = words[i].slice(0, min(words[i].count, 128 - listed))
-            text += "'\(shown.text)' "
+            let shown = words[i].cBytes(128 - listed)
+            text += Array("'".utf8) + shown + Array("' ".utf8)
             listed += shown.count + 3
         }
         reject(session, nil, text)
@@ -142,8 +169,8 @@ extension Executor {
         _ session: SessionPointer, _ container: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) {
         let name = node.commands.fullNames[Int(container.pointee.index)].uppercased()
-        let word = words[1].slice(0, min(128, words[1].count)).text
-        reject(session, container, "ERR unknown subcommand '\(word)'. Try \(name) HELP.")
+        let text = Array("ERR unknown subcommand '".utf8) + words[1].cBytes(128)
+        reject(session, container, text + Array("'. Try \(name) HELP.".utf8))
     }
 
     private func refuseArity(_ session: SessionPointer, _ command: CommandPointer) {

@@ -43,8 +43,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var turnStarted: UInt64 = 0
     /// The wall clock at the start of the turn, microseconds since 1970.
     var wallMicroseconds: Int64 = 0
-    /// CLIENT PAUSE is in force: the straight path is closed for this batch.
+    /// CLIENT PAUSE is in force, or memory is short: the straight path is closed for this batch.
     var pausing = false
+    /// More memory is in use than `maxmemory`: what may use more is refused.
+    var isOverMemory = false
     let recentPeaks = RecentPeaks()
     /// Stands where a request has no key.
     let noKey = Key()
@@ -102,6 +104,14 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         settingsVersion = node.configuration.version
         settings = node.configuration.settings
         apply()
+        checkMemory()
+    }
+
+    /// Compares the memory in use with `maxmemory`, at the start of a batch and after CONFIG SET.
+    func checkMemory() {
+        isOverMemory =
+            settings.maxMemory > 0 && node.memory.isOver(settings.maxMemory, now: state.pointee.moment.wall)
+        if isOverMemory { pausing = true }
     }
 
     /// Takes over what the hot path reads of the settings.

@@ -33,6 +33,10 @@ final class MemoryGauge: @unchecked Sendable {
     /// Live bytes from which large pages pay (a few of them are lost to rounding).
     static let largePagesFrom = 24 << 20
 
+    private var lastAllocated = 0
+    /// When `isOver` last looked, ms since 1970.
+    private var lookedAt = Int64.min
+
     struct Figures {
         /// Bytes in live allocations; in pages with any; mapped; and when the server had started.
         var allocated = 0
@@ -57,6 +61,18 @@ final class MemoryGauge: @unchecked Sendable {
             return Figures(
                 allocated: allocated, active: cs_allocator_figure("stats.active"),
                 resident: cs_allocator_figure("stats.resident"), peak: peak, startup: startup)
+        }
+    }
+
+    /// Whether more than `limit` bytes are allocated; asks the allocator at most once per millisecond.
+    func isOver(_ limit: Int, now: Int64) -> Bool {
+        lock.withLock {
+            if now != lookedAt {
+                cs_allocator_refresh()
+                lastAllocated = cs_allocator_figure("stats.allocated")
+                lookedAt = now
+            }
+            return lastAllocated > limit
         }
     }
 

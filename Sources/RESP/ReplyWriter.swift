@@ -36,7 +36,7 @@ public struct ReplyWriter {
         raw("\r\n")
     }
 
-    public func simple(_ text: String) { line("+", text) }
+    public func simple(_ text: String) { line("+", text.utf8) }
 
     /// An error, code included ("ERR syntax error"). Counted by the executor.
     public func error(_ text: StaticString) {
@@ -49,12 +49,18 @@ public struct ReplyWriter {
     /// An error with parts that came from outside: CR and LF become spaces.
     public func error(_ text: String) {
         output.pointee.noteError()
-        line("-", text)
+        line("-", text.utf8)
     }
 
-    private func line(_ kind: StaticString, _ text: String) {
+    /// The same for text that need not be UTF-8.
+    public func error(_ bytes: [UInt8]) {
+        output.pointee.noteError()
+        line("-", bytes)
+    }
+
+    private func line(_ kind: StaticString, _ text: some Sequence<UInt8>) {
         raw(kind)
-        for byte in text.utf8 { output.pointee.append(byte == 13 || byte == 10 ? 32 : byte) }
+        for byte in text { output.pointee.append(byte == 13 || byte == 10 ? 32 : byte) }
         raw("\r\n")
     }
 

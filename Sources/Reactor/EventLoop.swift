@@ -16,7 +16,11 @@ public final class EventLoop: @unchecked Sendable {
     private let events: UnsafeMutablePointer<epoll_event>
     private let arena: UnsafeMutablePointer<UInt8>
     private var arenaUsed = 0
+    /// Closed ones keep their place, with a negative descriptor, so that later events find nothing there.
     private var listeners: [Listener] = []
+    private let exchange = SpinLock()
+    /// TCP listeners that take the place of all present ones. Under `exchange`.
+    private var replacement: [Listener]?
     /// Open links by descriptor: what an event's registration is checked against.
     private var links: UnsafeMutablePointer<LinkPointer?>
     private var linkCapacity = 1024
@@ -63,9 +67,33 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Accepts clients from a listening socket. Before `run`.
     public func add(_ listener: Listener) {
+        // Never the place of one closed in this turn: its events may still be waiting.
         let tag = EventLoop.listenerTag | UInt64(listeners.count)
         listeners.append(listener)
         _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, listener.descriptor, CS_EPOLLIN, tag)
+    }
+
+    /// Has the loop accept from these TCP listeners only, from its next turn on; it closes the old ones.
+    /// From any thread.
+    public func replaceTCPListeners(_ listeners: [Listener]) {
+        exchange.withLock {
+            for unused in replacement ?? [] { Glibc.close(unused.descriptor) }
+            replacement = listeners
+        }
+        wake()
+    }
+
+    private func takeReplacement() {
+        let new = exchange.withLock {
+            defer { replacement = nil }
+            return replacement
+        }
+        guard let new else { return }
+        for (i, old) in listeners.enumerated() where old.isTCP && old.descriptor >= 0 {
+            Glibc.close(old.descriptor)
+            listeners[i] = Listener(descriptor: -1, isTCP: true)
+        }
+        for listener in new { add(listener) }
     }
 
     /// Ends the current or next wait. From any thread.
@@ -108,8 +136,12 @@ public final class EventLoop: @unchecked Sendable {
     @inline(__always)
     private func dispatch(_ tag: UInt64, _ mask: UInt32) {
         if _slowPath(tag & EventLoop.listenerTag != 0) {
-            if tag == EventLoop.wakeTag { return cs_eventfd_drain(wakeDescriptor) }
-            return accept(listeners[Int(tag & 0xffff)])
+            if tag == EventLoop.wakeTag {
+                cs_eventfd_drain(wakeDescriptor)
+                return takeReplacement()
+            }
+            let listener = listeners[Int(tag & 0xffff)]
+            return listener.descriptor >= 0 ? accept(listener) : ()
         }
         let descriptor = Int(tag & 0xffff_ffff)
         // An event of a link that this turn has already closed, its number perhaps taken by another.
@@ -310,7 +342,7 @@ public final class EventLoop: @unchecked Sendable {
             _ = flush(link)
             close(link)
         }
-        for listener in listeners where listener.isTCP { Glibc.close(listener.descriptor) }
+        for listener in listeners where listener.isTCP && listener.descriptor >= 0 { Glibc.close(listener.descriptor) }
         Glibc.close(epoll)
         Glibc.close(wakeDescriptor)
     }

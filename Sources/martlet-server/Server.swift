@@ -15,6 +15,7 @@ final class Server: @unchecked Sendable {
 
     init(_ configuration: Configuration) throws {
         self.configuration = configuration
+        try takeUp(configuration)
         settings = configuration.settings
         port = Int32(settings.port)
         stopDescriptor = cs_eventfd()
@@ -34,8 +35,16 @@ final class Server: @unchecked Sendable {
             executor.connect(wake: { loop.wake() })
             return loop
         }
-        try listen(loops)
+        let sockets = TCPSockets(loops, backlog: settings.tcpBacklog)
+        port = Int32(try sockets.open(settings.bind, port: settings.port))
+        try listenUnix(loops)
         node.port = Int(port)
+        configuration.onChange = { [log] old, new in
+            if let refusal = changeDirectory(old, new) ?? raiseClientLimit(old, new) { return refusal }
+            let refusal = sockets.follow(old, new, node, log)
+            if refusal != nil { _ = changeDirectory(new, old) }
+            return refusal
+        }
         for warning in configuration.warnings { log.write(.warning, warning) }
         writePIDFile()
         announce(loops.count)
@@ -63,25 +72,6 @@ final class Server: @unchecked Sendable {
     }
 
     // MARK: listening
-
-    private func listen(_ loops: [EventLoop]) throws {
-        let shared = loops.count > 1
-        for address in settings.bind where settings.port >= 0 {
-            let isOptional = address.hasPrefix("-")
-            let name = isOptional ? String(address.dropFirst()) : address
-            for loop in loops {
-                let descriptor = cs_listen_tcp(name, port, Int32(settings.tcpBacklog), shared ? 1 : 0)
-                if descriptor < 0 {
-                    if isOptional && (descriptor == -EADDRNOTAVAIL || descriptor == -EAFNOSUPPORT) { break }
-                    throw StartError(
-                        text: "cannot listen on \(name) port \(port): \(errorText(-descriptor))")
-                }
-                if port == 0 { port = cs_local_port(descriptor) }
-                loop.add(EventLoop.Listener(descriptor: descriptor, isTCP: true))
-            }
-        }
-        try listenUnix(loops)
-    }
 
     private func listenUnix(_ loops: [EventLoop]) throws {
         let path = settings.unixSocket

@@ -36,4 +36,13 @@ struct GlobTests {
         #expect(!matches(String(repeating: "*?", count: 200) + "b", text))
         #expect(matches(String(repeating: "*a", count: 200) + "*", text))
     }
+
+    /// Redis gives up beyond 1000 nested stars (CVE-2022-36021); stars in a row count once, a last one not at all.
+    @Test func tooManyStarsMatchNothing() {
+        let text = String(repeating: "a", count: 3000)
+        #expect(matches(String(repeating: "*?", count: 1000), text))
+        #expect(!matches(String(repeating: "*?", count: 1001), text))
+        #expect(matches(String(repeating: "*?", count: 1000) + "*", text))
+        #expect(matches(String(repeating: "*", count: 2000) + "a", text))
+    }
 }

@@ -20,6 +20,21 @@ import Testing
         #expect(configuration.file == nil)
     }
 
+    @Test(arguments: [
+        "rename-command nosuch x", "rename-command get set", "rename-command get a\nrename-command get b",
+    ])
+    func aRenamingThatCannotBeIsRefusedWithItsLine(_ text: String) throws {
+        let scratch = Scratch()
+        defer { scratch.remove() }
+        let path = scratch.file("a.conf", text)
+        let line = text.split(separator: "\n").count
+        #expect {
+            _ = try Configuration.load([path])
+        } throws: {
+            (($0 as? ConfigurationError)?.text ?? "").hasPrefix("\(path):\(line): 'rename-command")
+        }
+    }
+
     /// `CONFIG GET *` of Redis 7.0.15 has so many names, aliases included.
     @Test func everyParameterOfRedisIsKnown() {
         #expect(Configuration().get("*").count == Golden.parameterCount)

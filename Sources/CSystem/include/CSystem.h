@@ -153,6 +153,8 @@ static const uint32_t CS_EPOLLHUP = (uint32_t)EPOLLHUP;
 static const uint32_t CS_EPOLLRDHUP = (uint32_t)EPOLLRDHUP;
 #define CS_EDGE_TRIGGERED (1u << 31)
 
+/// Raises the process' limit of open descriptors to `wanted`, as far as the system lets it. Answers the limit.
+long cs_raise_open_files(long wanted);
 /// Listens on a TCP address (IPv4 or IPv6 text, "*" and "::*" for any). With reuse, several sockets
 /// share the port (SO_REUSEPORT). Answers the descriptor, or -errno.
 int cs_listen_tcp(const char *address, int port, int backlog, int reuse);

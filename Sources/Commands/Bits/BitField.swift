@@ -151,35 +151,38 @@ extension Call {
         let access = access(key)
         let slot = access.find(key)
         guard isStringOrMissing(access, slot) else { return }
-        growField(access, key, slot, to: end)
+        // The string reaches to the last bit that any operation may write, even if it then fails.
+        let before = slot.map { access.entry($0).stringCount } ?? 0
+        _ = access.extend(key, slot, to: end)
+        var recorded = before
         reply.array(operations)
-        _ = forEachFieldOperation { perform($0, access, key) }
+        _ = forEachFieldOperation { recorded = max(recorded, perform($0, access, key)) }
+        // Having grown is a change of its own only if no operation's change says as much.
+        if recorded < end { access.finishSplice(key, offset: end, ByteView("")) }
     }
 
-    /// The string reaches to the last bit that any operation may write, even if it then fails.
-    private func growField(_ access: Access, _ key: Key, _ slot: Access.Slot?, to end: Int) {
-        if let slot, access.entry(slot).stringCount >= end {
-            _ = access.extend(key, slot, to: end)
-        } else {
-            _ = access.splice(key, slot, offset: end, ByteView(""))
-        }
-    }
-
-    private func perform(_ operation: FieldOperation, _ access: Access, _ key: Key) {
+    /// Answers up to which byte it has recorded a change, 0 for none.
+    private func perform(_ operation: FieldOperation, _ access: Access, _ key: Key) -> Int {
         let slot = access.find(key).unsafelyUnwrapped
         let bytes = access.entry(slot).stringBytes.unsafelyUnwrapped
         let field = operation.field
         let old = field.value(in: bytes)
         let new: Int64?
         switch operation.kind {
-        case .get: return reply.integer(old)
+        case .get:
+            reply.integer(old)
+            return 0
         case .set: new = field.sum(operation.operand, 0, operation.overflow)
         case .add: new = field.sum(old, operation.operand, operation.overflow)
         }
-        guard let new else { return reply.null() }
+        guard let new else {
+            reply.null()
+            return 0
+        }
         reply.integer(operation.kind == .set ? old : new)
-        if new == old { return }
+        if new == old { return 0 }
         field.withBytes(bytes, holding: new) { _ = access.splice(key, slot, offset: field.firstByte, $0) }
+        return field.lastByte + 1
     }
 
     /// Hands over the operations in order; replies and answers false at the first that makes no sense.

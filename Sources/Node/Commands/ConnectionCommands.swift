@@ -75,9 +75,8 @@ extension Call {
     }
 
     fileprivate func select() {
-        guard let index = integer(1, error: "ERR value is not an integer or out of range") else { return }
-        guard index >= 0 && index < Int64(keyspace.databaseCount) else { return fail(ErrorText.databaseRange) }
-        session.pointee.database = Int(index)
+        guard let index = databaseIndex(1) else { return }
+        session.pointee.database = index
         reply.ok()
     }
 
@@ -131,7 +130,7 @@ extension Call {
         if session.pointee.mode.contains(.unauthenticated) {
             return fail(
                 "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
-                    + "HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select "
+                    + "HELLO AUTH <user> <pass> option can be used to authenticate the client and select "
                     + "the RESP protocol version at the same time")
         }
         if let name = options.name, !executor.setName(session, name) { return fail(Call.badNameText) }

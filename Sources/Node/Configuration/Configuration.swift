@@ -20,7 +20,7 @@ public final class Configuration: @unchecked Sendable {
     /// Relative paths of the file keep meaning what they meant at start.
     private let startDirectory: String
     /// Directives that were accepted but have no meaning here, one line each, for the log.
-    public let warnings: [String]
+    public private(set) var warnings: [String]
     /// `rename-command`: the old and the new name; an empty new name removes the command.
     public let renamedCommands: [(String, String)]
 
@@ -60,6 +60,9 @@ public final class Configuration: @unchecked Sendable {
         try loader.load(options: options.lines)
         return Configuration(loader, file: file)
     }
+
+    /// Adds a line to `warnings`. Before the loops run.
+    public func warn(_ text: String) { warnings.append(text) }
 
     /// The current snapshot.
     public var settings: Settings { publishing.withLock { current } }

@@ -1,4 +1,5 @@
 import Base
+import Commands
 
 /// Why a configuration was not accepted: the file, the line and the word.
 public struct ConfigurationError: Error, Sendable {
@@ -23,6 +24,7 @@ struct ConfigurationLoader {
     /// What relative paths are relative to, also after the server has changed to `dir`.
     let startDirectory: String
     private(set) var renamedCommands: [(String, String)] = []
+    private var trialTable: CommandTable?
     /// Names (as given) that were accepted without an effect, with their place.
     private var ignored: [(Place, String)] = []
     private var accepted: [Int: Place] = [:]
@@ -131,7 +133,7 @@ struct ConfigurationLoader {
             }
         case "rename-command":
             guard arguments.count == 2 else { throw Refusal(text: "wrong number of arguments") }
-            renamedCommands.append((arguments[0], arguments[1]))
+            try rename(arguments[0], to: arguments[1])
         case "user": throw Refusal(text: "this version has no ACL users in its configuration yet")
         case "loadmodule": throw Refusal(text: "modules cannot be loaded into this server")
         case "sentinel": throw Refusal(text: "this server has no sentinel mode")
@@ -140,6 +142,15 @@ struct ConfigurationLoader {
             ignored.append((place, name))
         }
         return true
+    }
+
+    /// Tries the renaming on a table of its own: what cannot be is known with its line, before anything starts.
+    private mutating func rename(_ old: String, to new: String) throws(Refusal) {
+        let table = trialTable ?? CommandTable(families: Node.families)
+        trialTable = table
+        guard old.withView({ table.find($0) }) != nil else { throw Refusal(text: "there is no command '\(old)'") }
+        guard table.rename(old, to: new) else { throw Refusal(text: "there is already a command '\(new)'") }
+        renamedCommands.append((old, new))
     }
 
     private mutating func set(_ index: Int, _ words: [String], _ place: Place) throws(Refusal) {
