@@ -50,6 +50,7 @@ let package = Package(
         .executableTarget(
             name: "FuzzRequests", dependencies: ["FuzzOracles"], path: "Fuzz/FuzzRequests",
             swiftSettings: settings),
+        tests("ReactorTests", ["Base", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),

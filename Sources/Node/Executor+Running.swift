@@ -76,9 +76,9 @@ extension Executor {
             state.pointee.keys[0] = key
             state.pointee.keyCount = 1
             let partition = partitions + key.partition
-            Partition.lock(partition)
+            if _slowPath(sharesKeyspace) { Partition.lock(partition) }
             command.pointee.run(UnsafeMutableRawPointer(state))
-            Partition.unlock(partition)
+            if _slowPath(sharesKeyspace) { Partition.unlock(partition) }
         } else {
             runLocking(command, key)
         }

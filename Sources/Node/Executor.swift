@@ -13,6 +13,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// What the hot path needs of the node, without the way there.
     let commandIndex: CommandIndex
     let partitions: UnsafeMutablePointer<Partition>
+    /// Whether another thread works on the key space. While there is one loop only, and no thread that flushes
+    /// or repairs, a lock would keep nobody out; the hot path then spares itself two atomic instructions.
+    let sharesKeyspace: Bool
     let tables: UnsafeMutablePointer<PartitionDatabase>
     let index: Int
     let mailbox = Mailbox()
@@ -56,6 +59,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         self.index = index
         commandIndex = node.commands.index
         partitions = node.keyspace.partitions
+        sharesKeyspace = node.configuration.settings.loops > 1
         tables = node.keyspace.tables
         expiry = ActiveExpiry(node.keyspace, loop: index, of: node.configuration.settings.loops)
         statistics = Statistics(commandCount: node.commands.commands.count)
@@ -95,6 +99,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         statistics.add(.turns)
         statistics.raise(.longestTurn, to: monotonic &- turnStarted)
         node.reclaimer.leave(index)
+        if statistics[.inputBytes] &- timers.inputAtSample >= Executor.inputBytesPerSample { sampleMemory() }
         return sleepTime(monotonic)
     }
 

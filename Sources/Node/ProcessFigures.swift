@@ -31,7 +31,7 @@ final class MemoryGauge: @unchecked Sendable {
     private var usesLargePages = false
 
     /// Live bytes from which large pages pay (a few of them are lost to rounding).
-    static let largePagesFrom = 24 << 20
+    static let largePagesFrom = 16 << 20
 
     private var lastAllocated = 0
     /// When `isOver` last looked, ms since 1970.
