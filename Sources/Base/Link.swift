@@ -62,8 +62,8 @@ open class LinkHandler {
     /// Runs everything parsed so far. The shell may reuse its arena afterwards.
     open func execute() {}
 
-    /// `count` bytes went to a client.
-    open func sent(_ count: Int) {}
+    /// `count` bytes went to a client and are no longer in its output.
+    open func sent(_ link: LinkPointer, _ count: Int) {}
 
     /// The link is about to be freed.
     open func closed(_ link: LinkPointer) {}

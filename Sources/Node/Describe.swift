@@ -35,24 +35,24 @@ extension Executor {
     /// SessionDetails' stored properties, about.
     private static let detailsBytes = 400
 
-    /// By the owning loop, or under the roster lock (the figures are then those of about now).
+    /// From the client's card, by any loop under the roster lock; with `call`, by its own loop, exactly.
     /// `now`: the caller's clock, since a sleeping loop's stands still.
     func memory(_ session: SessionPointer, now: Int64, running call: Call? = nil) -> ClientMemory {
-        let link = session.pointee.link
+        let card = session.pointee.card
         var memory = ClientMemory()
         memory.fixed = Executor.fixedBytes
-        memory.ownInput = link.pointee.input.capacity
-        memory.pending = max(0, link.pointee.input.unparsedCount)
+        memory.ownInput = card[.inputCapacity]
+        memory.pending = card[.inputPending]
         if let call {
             for i in 0..<call.count { memory.words += call[i].count }
             memory.pending = runningBytes(session, call)
         }
-        let isIdle = now - session.pointee.activeAt > Limits.idleMilliseconds
+        let isIdle = now - Int64(card[.activeAt]) > Limits.idleMilliseconds
         let room = max(memory.ownInput, isIdle ? 0 : Limits.inputRoomShown)
         memory.free = max(0, room - memory.pending)
-        memory.queued = session.pointee.queuedBytes
-        memory.replyBlock = link.pointee.output.blockCapacity
-        memory.replyChain = link.pointee.output.chainedBytes
+        memory.queued = card[.queuedBytes]
+        memory.replyBlock = card[.replyBlock]
+        memory.replyChain = card[.replyChain]
         return memory
     }
 
@@ -69,41 +69,47 @@ extension Executor {
         return unparsed
     }
 
-    /// One line of CLIENT LIST, without the newline: the fields of Redis 7.0 in its order. By the owning loop,
-    /// or under the roster lock. `call`: the command that this very client is running.
+    /// One line of CLIENT LIST, without the newline: the fields of Redis 7.0 in its order. From the client's
+    /// card, by any loop under the roster lock. `call`: the command that this very client is running.
     func describe(_ session: SessionPointer, now: Int64? = nil, running call: Call? = nil) -> String {
         let details = session.pointee.details
-        let link = session.pointee.link
+        let card = session.pointee.card
         let now = now ?? state.pointee.moment.wall
         let memory = memory(session, now: now, running: call)
-        let command = call.map { $0.state.pointee.command.pointee.index } ?? session.pointee.lastCommand
-        let isQueuing = session.pointee.mode.contains(.multi)
+        let command = call.map { Int($0.state.pointee.command.pointee.index) } ?? card[.lastCommand]
+        let isQueuing = card.sessionMode.contains(.multi)
         var line = "id=\(session.pointee.id) addr=\(details.address) laddr=\(details.localAddress)"
-        line += " fd=\(link.pointee.descriptor) name=\(String(decoding: details.name, as: UTF8.self))"
+        line += " fd=\(details.descriptor) name=\(String(decoding: details.name, as: UTF8.self))"
         line += " age=\(now / 1000 - session.pointee.createdAt / 1000)"
-        line += " idle=\(max(0, now / 1000 - session.pointee.activeAt / 1000))"
-        line += " flags=\(flags(session)) db=\(session.pointee.database) sub=0 psub=0 ssub=0"
-        line += " multi=\(isQueuing ? session.pointee.queuedCount : -1)"
+        line += " idle=\(max(0, now / 1000 - Int64(card[.activeAt]) / 1000))"
+        line += " flags=\(flags(session)) db=\(card[.database]) sub=0 psub=0 ssub=0"
+        line += " multi=\(isQueuing ? card[.queuedCount] : -1)"
         line += " qbuf=\(memory.pending) qbuf-free=\(memory.free) argv-mem=\(memory.words)"
         line += " multi-mem=\(memory.queued) rbs=\(memory.replyBlock)"
-        line += " rbp=\(max(link.pointee.output.peak, link.pointee.output.blockPending))"
-        line += " obl=\(link.pointee.output.blockPending) oll=\(link.pointee.output.sealedCount)"
+        line += " rbp=\(max(card[.replyPeak], card[.replyPending]))"
+        line += " obl=\(card[.replyPending]) oll=\(card[.replyChainCount])"
         line += " omem=\(memory.replyChain) tot-mem=\(memory.total)"
-        line += " events=\(link.pointee.state.contains(.congested) ? "rw" : "r")"
-        line += " cmd=\(command >= 0 ? node.commands.fullNames[Int(command)] : "NULL")"
-        line += " user=\(String(decoding: details.user, as: UTF8.self)) redir=-1 resp=\(session.pointee.version)"
+        line += " events=\(card.state.contains(.congested) ? "rw" : "r")"
+        line += " cmd=\(command >= 0 ? node.commands.fullNames[command] : "NULL")"
+        line += " user=\(String(decoding: details.user, as: UTF8.self)) redir=-1 resp=\(card[.version])"
         return line
+    }
+
+    /// The same of a client of this loop, as it is now.
+    func describeOwn(_ session: SessionPointer, running call: Call? = nil) -> String {
+        publish(session)
+        return describe(session, running: call)
     }
 
     /// The letters of CLIENT LIST's flags (redis.io/commands/client-list).
     private func flags(_ session: SessionPointer) -> String {
-        let mode = session.pointee.mode
+        let mode = session.pointee.card.sessionMode
         let details = session.pointee.details
         var flags = ""
         if mode.contains(.multi) { flags += "x" }
         if mode.contains(.suspended) { flags += "b" }
         if details.watchFlag.isSet { flags += "d" }
-        if session.pointee.link.pointee.state.contains(.closeAfterFlush) { flags += "c" }
+        if session.pointee.card.state.contains(.closeAfterFlush) { flags += "c" }
         if details.isUnixSocket { flags += "U" }
         if details.noEvict { flags += "e" }
         return flags.isEmpty ? "N" : flags

@@ -87,7 +87,7 @@ extension Executor {
         let limit = settings.queryBufferLimit
         guard limit > 0, pending > limit else { return }
         statistics.add(.queryBufferDisconnects)
-        node.doors.log(.warning, "Closing client that reached max query buffer length: \(describe(session))")
+        node.doors.log(.warning, "Closing client that reached max query buffer length: \(describeOwn(session))")
         close(session, afterReplies: false)
     }
 

@@ -86,7 +86,7 @@ extension Executor {
         let ticks = now &- lastTicks
         lastTicks = now
         statistics.count(command.pointee.index, ticks: ticks)
-        cs_store_u32(&session.pointee.lastCommand, UInt32(bitPattern: command.pointee.index))
+        session.pointee.lastCommand = command.pointee.index
         if _slowPath(ticks >= slowTicks) { noteSlow(session, command, words, count, ticks) }
         if _slowPath(output.pointee.errorCount != errorsBefore) { noteError(command, output) }
         if _slowPath(output.pointee.overLimit) { closeForOutput(session) }
@@ -204,7 +204,7 @@ extension Executor {
         if session.pointee.mode.contains(.closing) { return }
         statistics.add(.outputBufferDisconnects)
         node.doors.log(
-            .warning, "Client \(describe(session)) closed for overcoming of output buffer limits.")
+            .warning, "Client \(describeOwn(session)) closed for overcoming of output buffer limits.")
         close(session, afterReplies: false)
     }
 }

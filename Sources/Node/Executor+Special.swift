@@ -35,7 +35,7 @@ extension Executor {
             }
             return refuseSubcommand(session, container, words, count)
         }
-        cs_store_u32(&session.pointee.lastCommand, UInt32(bitPattern: command.pointee.index))
+        session.pointee.lastCommand = command.pointee.index
         if !isArityRight(command, count) { return refuseArity(session, command) }
         if command.pointee.flags.contains(.protected) && !isAllowedProtected(session) {
             return reject(
@@ -141,7 +141,7 @@ extension Executor {
             let byte = session.pointee.parser.unexpected
             text += String(UnicodeScalar(byte < 128 ? byte : 63)) + "'"
         }
-        node.doors.log(.verbose, "Protocol error (\(error.text)) from client: \(describe(session))")
+        node.doors.log(.verbose, "Protocol error (\(error.text)) from client: \(describeOwn(session))")
         writer(session).error(text)
         countError(&session.pointee.link.pointee.output)
         close(session, afterReplies: true)

@@ -112,6 +112,7 @@ extension Executor {
         let limits = settings.outputLimits[.normal]
         for session in roster {
             let link = session.pointee.link
+            publish(session)
             let idle = now - session.pointee.activeAt
             if timeout > 0 && idle > timeout && !session.pointee.mode.contains(.suspended) {
                 node.doors.log(.verbose, "Closing idle client")

@@ -156,9 +156,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
 
     public override func execute() { runBatch() }
 
-    public override func sent(_ count: Int) {
+    public override func sent(_ link: LinkPointer, _ count: Int) {
         statistics.add(.writes)
         statistics.add(.outputBytes, count)
+        if let session = session(link) { publish(session) }
     }
 
     public override func opened(_ link: LinkPointer) {
@@ -174,7 +175,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         }
         let session = SessionPointer.allocate(capacity: 1)
         let details = SessionDetails(
-            address: Executor.address(link, peer: true), localAddress: Executor.address(link, peer: false))
+            descriptor: link.pointee.descriptor, address: Executor.address(link, peer: true), localAddress: Executor.address(link, peer: false))
         details.isUnixSocket = details.address.hasPrefix("/")
         let now = state.pointee.moment.wall
         session.initialize(
@@ -188,6 +189,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         }
         link.pointee.session = UnsafeMutableRawPointer(session)
         link.pointee.output.hardLimit = outputLimit(session)
+        publish(session)
         rosterLock.withLock { roster.append(session) }
     }
 
@@ -224,6 +226,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
             }
         }
         session.pointee.parser.reset()
+        session.pointee.card.free()
         session.deinitialize(count: 1)
         session.deallocate()
         link.pointee.session = nil

@@ -20,6 +20,7 @@ struct Info {
         settings = call.settings
         process = node.doors.process()
         memory = node.memory.sample()
+        call.executor.publishAll()
         clients = node.clientTotals(now: call.now)
     }
 

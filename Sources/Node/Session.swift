@@ -3,8 +3,8 @@ import Commands
 import Keyspace
 import RESP
 
-/// What the node knows of one client. Owned by its loop's Executor, which alone changes it; other
-/// loops read it (CLIENT LIST) under the executor's roster lock, hot fields by relaxed atomics.
+/// What the node knows of one client. Owned by its loop's Executor, which alone touches it; other loops
+/// (CLIENT LIST) read its card, and, under the executor's roster lock, what never changes and the names.
 struct Session {
     let link: LinkPointer
     let id: UInt64
@@ -21,13 +21,14 @@ struct Session {
     var activeAt: Int64
     /// Index of the last command in the table, -1 before the first.
     var lastCommand: Int32 = -1
-    /// Commands in MULTI's queue and the bytes they take, for other loops' eyes.
+    /// Commands in MULTI's queue and the bytes they take.
     var queuedCount = 0
     var queuedBytes = 0
     /// End of the bytes parsed in this turn (what comes after has not been parsed).
     var parsedEnd: UnsafeMutablePointer<UInt8>?
     /// Everything that most clients never use.
     let details: SessionDetails
+    let card = SessionCard()
     /// Position in the executor's roster.
     var rosterIndex: Int
 }
@@ -61,8 +62,9 @@ struct SessionMode: OptionSet {
 
 /// The cold part of a session.
 final class SessionDetails {
-    var address: String
-    var localAddress: String
+    let descriptor: Int32
+    let address: String
+    let localAddress: String
     var isUnixSocket = false
     var name: [UInt8] = []
     var libraryName: [UInt8] = []
@@ -84,7 +86,8 @@ final class SessionDetails {
     /// The largest unparsed input since the last look.
     var inputPeak = 0
 
-    init(address: String, localAddress: String) {
+    init(descriptor: Int32, address: String, localAddress: String) {
+        self.descriptor = descriptor
         self.address = address
         self.localAddress = localAddress
     }

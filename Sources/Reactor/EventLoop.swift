@@ -282,8 +282,8 @@ public final class EventLoop: @unchecked Sendable {
         while let run = link.pointee.output.unsent {
             let sent = send(link.pointee.descriptor, run.start, run.count, Int32(MSG_NOSIGNAL))
             if _slowPath(sent < 0) { return sendFailed(link) }
-            handler.sent(sent)
             link.pointee.output.consume(sent)
+            handler.sent(link, sent)
         }
         link.pointee.state.remove(.congested)
         return true
@@ -295,8 +295,8 @@ public final class EventLoop: @unchecked Sendable {
         while budget > 0, let run = link.pointee.output.unsent {
             let sent = send(link.pointee.descriptor, run.start, min(run.count, budget), Int32(MSG_NOSIGNAL))
             if sent < 0 { return sendFailed(link) }
-            handler.sent(sent)
             link.pointee.output.consume(sent)
+            handler.sent(link, sent)
             budget -= sent
         }
         if link.pointee.output.isEmpty {

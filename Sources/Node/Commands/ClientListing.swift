@@ -7,7 +7,7 @@ import RESP
 /// CLIENT LIST, INFO and KILL: looking at the clients of all loops.
 extension Call {
     func clientInfo() {
-        reply.verbatim(executor.describe(session, running: self) + "\n")
+        reply.verbatim(executor.describeOwn(session, running: self) + "\n")
     }
 
     func clientList() {
@@ -36,6 +36,7 @@ extension Call {
     private func replyDescriptions(of ids: [UInt64]?) {
         let wanted = ids.map { Set($0) }
         var lines: [UInt64: String] = [:]
+        executor.publishAll()
         for executor in node.executors {
             executor.rosterLock.withLock {
                 for session in executor.roster where !session.pointee.details.isGone {

@@ -83,7 +83,8 @@ extension Call {
     }
 
     private var picture: MemoryPicture {
-        MemoryPicture(
+        executor.publishAll()
+        return MemoryPicture(
             self, node.memory.sample(), node.doors.process(), clients: node.clientTotals(now: now).bytes)
     }
 
