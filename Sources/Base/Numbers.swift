@@ -79,27 +79,47 @@ public enum Decimal {
     static func writeLong(_ value: Int64, _ out: UnsafeMutablePointer<UInt8>) -> Int {
         var magnitude = value.magnitude
         let length = length(value)
+        let pairs = Decimal.pairs.utf8Start
         var at = length
-        while magnitude >= 10 {
-            let (quotient, digit) = magnitude.quotientAndRemainder(dividingBy: 10)
-            at &-= 1
-            out[at] = UInt8(truncatingIfNeeded: 48 &+ digit)
+        while magnitude >= 100 {
+            let quotient = magnitude / 100
+            let pair = pairs + Int(truncatingIfNeeded: magnitude &- quotient &* 100) &* 2
+            at &-= 2
+            out[at] = pair[0]
+            out[at &+ 1] = pair[1]
             magnitude = quotient
         }
-        at &-= 1
-        out[at] = UInt8(truncatingIfNeeded: 48 &+ magnitude)
+        if magnitude >= 10 {
+            let pair = pairs + Int(truncatingIfNeeded: magnitude) &* 2
+            out[at &- 2] = pair[0]
+            out[at &- 1] = pair[1]
+        } else {
+            out[at &- 1] = UInt8(truncatingIfNeeded: 48 &+ magnitude)
+        }
         if value < 0 { out[0] = 45 }
         return length
     }
 
+    /// "00", "01", ... "99".
+    private static var pairs: StaticString {
+        """
+        00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+        40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+        8081828384858687888990919293949596979899
+        """
+    }
+
     /// The length of the decimal text of `value`.
     public static func length(_ value: Int64) -> Int {
-        var magnitude = value.magnitude
-        var length = value < 0 ? 2 : 1
-        while magnitude >= 10 {
-            magnitude /= 10
+        let magnitude = value.magnitude
+        var length = 1
+        var limit: UInt64 = 10
+        while magnitude >= limit {
             length &+= 1
+            // An Int64 has 19 digits at most: the next limit is the last that fits.
+            if length == 19 { break }
+            limit &*= 10
         }
-        return length
+        return value < 0 ? length &+ 1 : length
     }
 }

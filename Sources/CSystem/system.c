@@ -10,12 +10,6 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 
-// Read by jemalloc when it starts. A lookup touches two random cache lines; with 4 KB pages it also misses
-// the TLB twice, which costs more than the lines. Nothing here forks with memory shared, so large pages have
-// no copy-on-write price. A small server would pay for them in resident memory, so it starts without
-// (cs_allow_large_pages) until it holds enough.
-const char *malloc_conf = "thp:always,metadata_thp:auto";
-
 static long futex(uint32_t *word, int operation, uint32_t value) {
     return syscall(SYS_futex, word, operation | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
 }
@@ -44,7 +38,15 @@ void cs_allocator_refresh(void) {
     mallctl("epoch", &epoch, &size, &epoch, size);
 }
 
-void cs_allow_large_pages(int allowed) { prctl(PR_SET_THP_DISABLE, !allowed, 0, 0, 0); }
+int cs_join_pages(void *address) {
+    enum { small = 4096, count = 2 << 20 >> 12, enough = count * 15 / 16, collapse = 25 };
+    unsigned char resident[count];
+    if (mincore(address, CS_LARGE_PAGE, resident)) return -errno;
+    int used = 0;
+    for (int i = 0; i < count; i++) used += resident[i] & 1;
+    if (used < enough) return 0;
+    return madvise(address, CS_LARGE_PAGE, collapse) == 0 ? 1 : -errno;
+}
 
 void cs_allocator_purge(void) { mallctl("arena.4096.purge", NULL, NULL, NULL, 0); }
 

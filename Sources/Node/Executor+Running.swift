@@ -72,7 +72,7 @@ extension Executor {
             .assumingMemoryBound(to: OutputBuffer.self)
         let errorsBefore = output.pointee.errorCount
         prepare(session, command, words, count, output)
-        if _fastPath(command.pointee.locking == .firstKey) {
+        if _fastPath(command.pointee.locking == .firstKey || isOneOfMany(command, count)) {
             state.pointee.keys[0] = key
             state.pointee.keyCount = 1
             let partition = partitions + key.partition
@@ -91,6 +91,12 @@ extension Executor {
         if _slowPath(output.pointee.errorCount != errorsBefore) { noteError(command, output) }
         if _slowPath(output.pointee.overLimit) { closeForOutput(session) }
         markDirty(link)
+    }
+
+    /// A command that takes any number of keys, given one: as DEL mostly is.
+    @inline(__always)
+    private func isOneOfMany(_ command: CommandPointer, _ count: Int) -> Bool {
+        count == 2 && command.pointee.locking == .keys && command.pointee.firstKey == 1
     }
 
     static let outputOffset = MemoryLayout<Link>.offset(of: \Link.output)!

@@ -17,8 +17,6 @@ struct ExecutorTimers {
     var inputRates: [Double] = []
     var outputRates: [Double] = []
     var inputSeen: UInt64 = 0
-    /// Bytes received when memory was last looked at.
-    var inputAtSample: UInt64 = 0
     var outputSeen: UInt64 = 0
     /// When active expiry runs next, ms since 1970; `Int64.max`: when a tick finds a deadline.
     var nextExpiry = Int64.max
@@ -32,20 +30,11 @@ extension Executor {
     func tick(monotonic: UInt64) {
         sample(monotonic)
         watchClients()
-        if index == 0 { sampleMemory() }
+        if index == 0 { node.memory.sample() }
         lookForDeadlines()
         timers.next = monotonic &+ UInt64(period) &* 1_000_000
         timers.lastTick = monotonic
     }
-
-    /// Memory is looked at on ticks, and, as a fast load fills it faster than ticks come, every few
-    /// megabytes of input: large pages help only memory that is touched after they are allowed.
-    func sampleMemory() {
-        timers.inputAtSample = statistics[.inputBytes]
-        node.memory.sample()
-    }
-
-    static let inputBytesPerSample: UInt64 = 4 << 20
 
     /// How long the loop may sleep. With nothing connected, expiring or changing, as long as it likes:
     /// an idle server uses no CPU.

@@ -99,7 +99,6 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         statistics.add(.turns)
         statistics.raise(.longestTurn, to: monotonic &- turnStarted)
         node.reclaimer.leave(index)
-        if statistics[.inputBytes] &- timers.inputAtSample >= Executor.inputBytesPerSample { sampleMemory() }
         return sleepTime(monotonic)
     }
 
@@ -175,7 +174,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         }
         let session = SessionPointer.allocate(capacity: 1)
         let details = SessionDetails(
-            descriptor: link.pointee.descriptor, address: Executor.address(link, peer: true), localAddress: Executor.address(link, peer: false))
+            descriptor: link.pointee.descriptor, address: Executor.address(link, peer: true),
+            localAddress: Executor.address(link, peer: false))
         details.isUnixSocket = details.address.hasPrefix("/")
         let now = state.pointee.moment.wall
         session.initialize(

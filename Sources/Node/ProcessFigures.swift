@@ -28,10 +28,6 @@ final class MemoryGauge: @unchecked Sendable {
     private let lock = SpinLock()
     private var startup = 0
     private var peak = 0
-    private var usesLargePages = false
-
-    /// Live bytes from which large pages pay (a few of them are lost to rounding).
-    static let largePagesFrom = 16 << 20
 
     private var lastAllocated = 0
     /// When `isOver` last looked, ms since 1970.
@@ -54,10 +50,6 @@ final class MemoryGauge: @unchecked Sendable {
             let allocated = cs_allocator_figure("stats.allocated")
             if startup == 0 { startup = allocated }
             peak = max(peak, allocated)
-            if allocated >= MemoryGauge.largePagesFrom && !usesLargePages {
-                usesLargePages = true
-                cs_allow_large_pages(1)
-            }
             return Figures(
                 allocated: allocated, active: cs_allocator_figure("stats.active"),
                 resident: cs_allocator_figure("stats.resident"), peak: peak, startup: startup)

@@ -9,7 +9,6 @@ import Reactor
 @main
 struct Main {
     static func main() {
-        cs_allow_large_pages(0)
         let arguments = Array(CommandLine.arguments.dropFirst())
         if let text = informational(arguments) { return print(text) }
         do {

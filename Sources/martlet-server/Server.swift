@@ -50,6 +50,7 @@ final class Server: @unchecked Sendable {
         announce(loops.count)
         if settings.daemonize { cs_close_standard_streams() }
         let threads = loops.enumerated().map { i, loop in start(loop, i, of: loops.count) }
+        LargePages.start()
         waitForEnd(signals)
         log.write(.notice, "Leaving: closing connections")
         for loop in loops { loop.stop() }

@@ -100,8 +100,11 @@ void cs_allocator_refresh(void);
 /// Gives unused pages of every arena back to the system.
 void cs_allocator_purge(void);
 
-/// Lets the allocator's memory come in large pages, or (0) in small ones only. See system.c.
-void cs_allow_large_pages(int allowed);
+/// Bytes of a large page.
+static const size_t CS_LARGE_PAGE = (size_t)2 << 20;
+/// Makes one large page of the small ones at this address (aligned to CS_LARGE_PAGE), if nearly all of them are
+/// in use. Answers 1 if it is one now, 0 if it was left alone, -errno if the system would not (before Linux 6.1).
+int cs_join_pages(void *address);
 
 // ---- time ------------------------------------------------------------------------------------
 
