@@ -7,15 +7,17 @@
 /// low rate, a loop never waits; when turns are full by themselves, neither.
 struct Gathering {
     /// Reads that a turn should find.
-    static let readsWanted = 8
+    static let readsWanted = 16
     /// Microseconds.
-    static let waitMax: UInt32 = 100
+    static let waitMax: UInt32 = 200
     /// Of the active clients at most one in so many is kept waiting: the others keep the wire busy.
-    static let share = 5
+    static let share = 3
     /// Nanoseconds over which rate and number of clients are taken.
     static let window: UInt64 = 2_000_000
+    /// Active clients below which a loop never waits: they may all be waiting for it.
+    static let clientsMin = 24
     /// Reads per millisecond below which a wait would delay more than it gathers.
-    static let rateMin: UInt64 = 40
+    static let rateMin: UInt64 = 60
 
     /// Tells links that were read in this window from others.
     private(set) var generation: UInt32 = 1
@@ -49,7 +51,8 @@ struct Gathering {
         let elapsed = max(1, (monotonic &- begun) / 1000)
         let rate = reads &* 1000 / elapsed
         let wanted = UInt64(min(Gathering.readsWanted, clients / Gathering.share))
-        wait = rate >= Gathering.rateMin && wanted > 1 ? min(Gathering.waitMax, UInt32(wanted &* 1000 / rate)) : 0
+        let isWorthwhile = rate >= Gathering.rateMin && clients >= Gathering.clientsMin
+        wait = isWorthwhile ? min(Gathering.waitMax, UInt32(wanted &* 1000 / rate)) : 0
         begun = monotonic
         reads = 0
         clients = 0

@@ -22,16 +22,16 @@ struct GatheringTests {
     }
 
     @Test func waitsUnderLoadByManyClients() {
-        // 50 clients, one read every 10 us: eight of them in 80 us.
-        #expect((70...90).contains(longestWait(clients: 50, perTurn: 1, nanoseconds: 10_000)))
+        // 50 clients, one read every 10 us: sixteen of them in 160 us.
+        #expect((150...170).contains(longestWait(clients: 50, perTurn: 1, nanoseconds: 10_000)))
     }
 
     @Test func waitIsBounded() {
-        #expect(longestWait(clients: 500, perTurn: 1, nanoseconds: 24_000) <= Gathering.waitMax)
+        #expect(longestWait(clients: 500, perTurn: 1, nanoseconds: 16_000) <= Gathering.waitMax)
     }
 
     /// A few clients wait for their replies before they send again: waiting for more of them gathers nothing.
-    @Test(arguments: [1, 4, 9])
+    @Test(arguments: [1, 4, 23])
     func fewClientsNeverWait(_ clients: Int) {
         #expect(longestWait(clients: clients, perTurn: 1, nanoseconds: 5_000) == 0)
     }
