@@ -28,7 +28,9 @@ test-packages:
 build: build-packages
 	$(BUILD)
 
+# redis-tools brings redis-cli, to talk to the server with.
 run: build
+	@tools/install-packages redis-tools
 	exec $(SERVER) conf/martlet.conf --port $(PORT)
 
 test: test-packages
