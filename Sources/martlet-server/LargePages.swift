@@ -5,17 +5,24 @@ import Glibc
 ///
 /// A lookup reads two random cache lines; with 4 KB pages it also misses the TLB twice, which costs about as
 /// much. Asking for large pages when memory is first touched would make a loop wait for two megabytes to be
-/// cleared (milliseconds on a virtual machine); joining pages that are full already costs the loops at most
-/// one such wait per pause. Nothing here forks with its memory shared, so large pages are not paid for later.
+/// cleared (milliseconds on a virtual machine). Joining pages later does that work here; but while it lasts, a
+/// loop that needs new memory waits for the kernel's lock on the address space. So pages are joined only while
+/// the heap neither grows nor shrinks. Nothing here forks with its memory shared, so large pages are not paid
+/// for later.
 final class LargePages: @unchecked Sendable {
     /// Resident bytes below which it is not worth the trouble.
     private static let residentFrom = 48 << 20
     /// Microseconds between two joins, and between two looks at the heap.
-    private static let pause: UInt32 = 10_000
+    private static let pause: UInt32 = 50_000
     private static let period: UInt32 = 500_000
+    /// Looks in a row that must have found the heap at rest.
+    private static let restsWanted = 4
 
     /// Resident bytes at the last full walk: nothing new to join until they change.
-    private var residentBefore = 0
+    private var residentWalked = 0
+    private var rests = 0
+    /// Resident bytes at the last look.
+    private var residentSeen = 0
 
     /// Starts the thread, which ends with the process.
     static func start() {
@@ -31,24 +38,37 @@ final class LargePages: @unchecked Sendable {
         cs_name_thread("large-pages")
         while true {
             usleep(LargePages.period)
-            let resident = Int(cs_resident_bytes())
-            if resident < LargePages.residentFrom || abs(resident - residentBefore) < CS_LARGE_PAGE { continue }
-            residentBefore = resident
-            for region in anonymousRegions() { join(region) }
+            rests = isAtRest() ? rests + 1 : 0
+            guard rests >= LargePages.restsWanted, residentSeen >= LargePages.residentFrom,
+                abs(residentSeen - residentWalked) >= CS_LARGE_PAGE
+            else { continue }
+            if anonymousRegions().allSatisfy(join) { residentWalked = residentSeen }
         }
     }
 
-    /// Joins what is full in a region. Where the system will not, nothing is lost but speed.
-    private func join(_ region: Region) {
+    /// Whether the heap has kept its size since the last look.
+    private func isAtRest() -> Bool {
+        let before = residentSeen
+        residentSeen = Int(cs_resident_bytes())
+        return abs(residentSeen - before) < CS_LARGE_PAGE
+    }
+
+    /// Joins what is full in a region. Where the system will not, nothing is lost but speed. Answers false when
+    /// the heap began to change meanwhile.
+    private func join(_ region: Region) -> Bool {
         let size = UInt(CS_LARGE_PAGE)
         var at = (region.start + size - 1) & ~(size - 1)
         while at + size <= region.end {
             let begun = cs_monotonic_ns()
             _ = cs_join_pages(UnsafeMutableRawPointer(bitPattern: at))
             // What was joined earlier is only looked at, which takes no time.
-            if cs_monotonic_ns() - begun > 100_000 { usleep(LargePages.pause) }
+            if cs_monotonic_ns() - begun > 100_000 {
+                usleep(LargePages.pause)
+                if !isAtRest() { return false }
+            }
             at += size
         }
+        return true
     }
 
     private struct Region {
