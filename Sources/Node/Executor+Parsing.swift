@@ -49,7 +49,7 @@ extension Executor {
                 at &+= length
                 session.pointee.parsedEnd = bytes + at
                 if _slowPath(mustRun(session)) {
-                    run(through: session, bytes, at)
+                    runBatch()
                     if !session.pointee.mode.isDisjoint(with: [.suspended, .closing]) { return at }
                 }
             case .empty(let length):
@@ -73,12 +73,6 @@ extension Executor {
             || argumentsUsed > Limits.batchArguments &- Limits.requestArgumentsInBatch
             || batch[batchCount &- 1].arguments != arguments + (argumentsUsed &- batch[batchCount &- 1].count)
             || session.pointee.mode.contains(.unauthenticated)
-    }
-
-    /// Runs the batch while `session`'s bytes are only partly parsed.
-    private func run(through session: SessionPointer, _ bytes: UnsafeMutablePointer<UInt8>, _ at: Int) {
-        session.pointee.parsedEnd = bytes + at
-        runBatch()
     }
 
     private func checkInput(_ session: SessionPointer) {

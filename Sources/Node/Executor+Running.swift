@@ -125,7 +125,7 @@ extension Executor {
             command.pointee.run(UnsafeMutableRawPointer(state))
         case .keys:
             var set = PartitionSet()
-            guard collectKeys(command, into: &set) else { return }
+            collectKeys(command, into: &set)
             runHolding(set, command)
         case .all:
             runHolding(.all, command)
@@ -149,14 +149,15 @@ extension Executor {
     }
 
     /// Hashes all keys of the command in `state` and adds their partitions to `set`. Simple ranges are
-    /// kept in `state.keys`. Answers false, having replied, when the words do not fit the declaration.
-    func collectKeys(_ command: CommandPointer, into set: inout PartitionSet) -> Bool {
+    /// kept in `state.keys`. Words that do not fit the declaration are reported by the command itself, which
+    /// looks at them anyway.
+    func collectKeys(_ command: CommandPointer, into set: inout PartitionSet) {
         if command.pointee.flags.contains(.movableKeys) { return collectMovableKeys(command, into: &set) }
         let first = Int(command.pointee.firstKey)
         let count = state.pointee.argumentCount
         let last = command.pointee.lastKey < 0 ? count + Int(command.pointee.lastKey) : Int(command.pointee.lastKey)
         let step = max(1, Int(command.pointee.keyStep))
-        guard first > 0, first < count else { return true }
+        guard first > 0, first < count else { return }
         reserveKeys((last - first) / step + 1)
         var n = 0
         var word = first
@@ -169,16 +170,13 @@ extension Executor {
             word &+= step
         }
         state.pointee.keyCount = n
-        return true
     }
 
-    private func collectMovableKeys(_ command: CommandPointer, into set: inout PartitionSet) -> Bool {
+    private func collectMovableKeys(_ command: CommandPointer, into set: inout PartitionSet) {
         for spec in node.commands.commands[Int(command.pointee.index)].keys where !spec.flags.contains(.notKey) {
-            // What does not fit is reported by the command itself, which looks at its words anyway.
             guard let found = spec.positions(state.pointee.arguments, state.pointee.argumentCount) else { continue }
             for position in found { set.insert(Key(state.pointee.arguments[position]).partition) }
         }
-        return true
     }
 
     private func reserveKeys(_ count: Int) {

@@ -84,7 +84,7 @@ extension Executor {
         let started = ticks
         if command.pointee.locking == .firstKey || command.pointee.locking == .keys {
             var ignored = PartitionSet()
-            _ = collectKeys(command, into: &ignored)
+            collectKeys(command, into: &ignored)
         }
         command.pointee.run(UnsafeMutableRawPointer(state))
         let taken = ticks &- started
@@ -107,7 +107,7 @@ extension Executor {
             case .own, .all: return .all
             case .firstKey, .keys:
                 prepare(session, queued.command, queued.arguments, queued.count, state.pointee.output)
-                _ = collectKeys(queued.command, into: &set)
+                collectKeys(queued.command, into: &set)
             }
         }
         return set

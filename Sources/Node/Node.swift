@@ -25,7 +25,6 @@ public final class Node: @unchecked Sendable {
     public let startedAt: Int64
     /// The port that is listened on; the shell sets it when it knows.
     public var port = 0
-    public var threadIDs: [Int] = []
 
     /// DEBUG SET-ACTIVE-EXPIRE: whether keys past their deadline are removed without being asked for.
     let activeExpiry = Switch(on: true)

@@ -68,9 +68,6 @@ final class MemoryGauge: @unchecked Sendable {
         }
     }
 
-    /// CONFIG RESETSTAT: the peak starts over.
-    func resetPeak() { lock.withLock { peak = 0 } }
-
     /// "jemalloc-5.3.0".
     static let allocatorName: String = {
         var text: UnsafePointer<CChar>?

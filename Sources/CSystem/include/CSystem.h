@@ -30,7 +30,6 @@
 // ---- memory --------------------------------------------------------------------------------
 
 CS_INLINE void cs_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
-CS_INLINE void cs_prefetch_write(const void *p) { __builtin_prefetch(p, 1, 3); }
 
 CS_INLINE uint32_t cs_load_u32(const void *p) { return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED); }
 CS_INLINE void cs_store_u32(void *p, uint32_t v) { __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELAXED); }
@@ -43,7 +42,6 @@ CS_INLINE void cs_store_release_u64(void *p, uint64_t v) { __atomic_store_n((uin
 CS_INLINE uint64_t cs_load_ordered_u64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_SEQ_CST); }
 CS_INLINE void cs_store_ordered_u64(void *p, uint64_t v) { __atomic_store_n((uint64_t *)p, v, __ATOMIC_SEQ_CST); }
 CS_INLINE uint64_t cs_add_u64(void *p, uint64_t v) { return __atomic_fetch_add((uint64_t *)p, v, __ATOMIC_SEQ_CST); }
-CS_INLINE uint32_t cs_exchange_u32(void *p, uint32_t v) { return __atomic_exchange_n((uint32_t *)p, v, __ATOMIC_SEQ_CST); }
 
 // ---- the lock of a partition: 0 free, 1 held, 2 held and somebody sleeps on it ---------------
 
