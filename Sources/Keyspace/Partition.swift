@@ -107,6 +107,9 @@ public struct KeyspaceShared {
     /// Index of this node's actor in its intern table.
     public var actor: UInt64 = 1
     public var sink: MutationSink?
+    /// The classes of events that `events` wants to hear of (`KeyEvents`, raw). Relaxed atomic.
+    public var eventMask: UInt32 = 0
+    public var events: KeyEventSink?
     /// While set (CLIENT PAUSE), deadlines hide keys but remove none.
     public var keepsExpired: UInt32 = 0
 }
