@@ -30,13 +30,13 @@ extension Access {
         target.emitWhole(moved, newKey, dot)
     }
 
-    private func header(like entry: Entry, _ dot: Dot) -> Entry.Header {
+    func header(like entry: Entry, _ dot: Dot) -> Entry.Header {
         Entry.Header(
             type: entry.type, encoding: entry.encoding, dot: dot, moment: moment, deadline: entry.deadline)
     }
 
     /// Puts an entry into the tables, in the place of the one at `slot` if there is one.
-    private func install(_ entry: Entry, _ key: Key, _ slot: Slot?) {
+    func install(_ entry: Entry, _ key: Key, _ slot: Slot?) {
         guard let slot else { return insert(entry, key) }
         let old = Table.entry(slot)
         exchange(slot, key, old, entry)
@@ -44,36 +44,5 @@ extension Access {
     }
 
     /// Emits that the key holds this entry's value now.
-    private func emitWhole(_ entry: Entry, _ key: Key, _ dot: Dot) { emit(key, dot, entry.wholeChange) }
-}
-
-extension Entry {
-    /// Gives a byte-wise copy of an entry its own copy of what lies outside the block.
-    func duplicateOutside() {
-        switch type {
-        case .string:
-            if encoding != .block { return }
-            let shared = block
-            var own = StringBlock.make(capacity: shared.count)
-            memcpy(own.bytes, shared.bytes, shared.count)
-            own.count = shared.count
-            block = own
-        case .list, .set, .sortedSet, .hash, .stream:
-            preconditionFailure("no values of this type exist yet")
-        }
-    }
-
-    /// The change that makes a key hold what this entry holds.
-    var wholeChange: Mutation.Change {
-        switch type {
-        case .string:
-            switch encoding {
-            case .integer: return .putInteger(integer, deadline: deadline)
-            case .bytes: return .putString(stringBytes.unsafelyUnwrapped, deadline: deadline)
-            case .rawBytes, .block: return .putRawString(stringBytes.unsafelyUnwrapped, deadline: deadline)
-            }
-        case .list, .set, .sortedSet, .hash, .stream:
-            preconditionFailure("no values of this type exist yet")
-        }
-    }
+    func emitWhole(_ entry: Entry, _ key: Key, _ dot: Dot) { emit(key, dot, entry.wholeChange) }
 }

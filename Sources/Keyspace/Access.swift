@@ -274,7 +274,7 @@ public struct Access {
 
     /// Frees an entry that is in no table; what is large goes to the disposer.
     func free(_ entry: Entry) {
-        if entry.type == .string, entry.encoding == .block, entry.block.capacity > 1 << 20 {
+        if _slowPath(entry.isLarge) {
             let address = UInt(bitPattern: entry.base)
             shared.pointee.disposer.dispose { Entry(UnsafeMutableRawPointer(bitPattern: address)!).destroy() }
         } else {
@@ -393,7 +393,7 @@ public struct Access {
         }
     }
 
-    private func resized(_ slot: Slot, _ key: Key, _ entry: Entry, _ valueCount: Int) -> Entry {
+    func resized(_ slot: Slot, _ key: Key, _ entry: Entry, _ valueCount: Int) -> Entry {
         let fits = sizeClass(entry.size) == sizeClass(entry.size - entry.valueCount + valueCount)
         if fits && entry.isWide == Entry.needsWide(entry.keyCount, valueCount, entry.dot) {
             entry.setValueCount(valueCount)

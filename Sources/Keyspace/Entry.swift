@@ -10,7 +10,7 @@ import Causality
 ///           16   only if wide: dot 8 bytes, key length 4, value length 4
 ///           ..   only with a deadline: 8 bytes, ms since 1970
 ///           ..   key
-///           ..   value: bytes; an Int64; a StringBlock
+///           ..   value: bytes; an Int64; a listpack; a StringBlock; the address of a head with pieces
 ///
 /// `EntryLayoutTests` pins this. An entry belongs to its partition: all access under its lock.
 public struct Entry {
@@ -249,7 +249,7 @@ public enum ValueType: UInt8, Sendable {
     }
 }
 
-/// How a value is laid out. Numbers are per type; these are the string's.
+/// How a value is laid out in its entry.
 public enum Encoding: UInt8, Sendable {
     /// An Int64 in the value area.
     case integer = 0
@@ -259,6 +259,15 @@ public enum Encoding: UInt8, Sendable {
     case rawBytes = 2
     /// A StringBlock in the value area: the bytes are elsewhere.
     case block = 3
+    /// A collection's listpack in the value area.
+    case packed = 4
+    /// A StringBlock in the value area: the listpack is elsewhere.
+    case packedBlock = 5
+    /// A set of integers in the value area, sorted, and the same in a StringBlock.
+    case integers = 6
+    case integersBlock = 7
+    /// The address of a head with pieces (`PiecedValue`).
+    case pieces = 8
 }
 
 /// The time of a command: the wall clock for deadlines and write times, and the access stamp.

@@ -43,6 +43,8 @@ public struct KeyEvents: OptionSet, Sendable {
 open class KeyEventSink: @unchecked Sendable {
     public init() {}
     open func happened(_ kind: KeyEvents, _ event: StaticString, _ key: ByteView, database: Int) {}
+    /// A key that clients may block on has got what they wait for.
+    open func becameReady(_ key: Key, database: Int) {}
 }
 
 extension Access {

@@ -54,6 +54,7 @@ public final class Keyspace: @unchecked Sendable {
         }
         partitions.deallocate()
         tables.deallocate()
+        shared.pointee.packing.free()
         shared.deinitialize(count: 1)
         shared.deallocate()
     }

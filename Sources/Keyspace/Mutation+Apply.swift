@@ -45,6 +45,12 @@ extension Mutation {
             if let place { access.setDeadline(place, key, deadline) }
         case .add(let increment):
             if let place, Table.entry(place).encoding == .integer { access.addInteger(key, place, increment) }
+        case .putValue(let entry): access.putCopy(of: entry, key, place)
+        case .list(let change): access.apply(change, key, place)
+        case .set(let change): access.apply(change, key, place)
+        case .sortedSet(let change): access.apply(change, key, place)
+        case .hash(let change): access.apply(change, key, place)
+        case .stream(let change): access.apply(change, key, place)
         case .flush, .swap:
             preconditionFailure("changes of whole slots have no key")
         }

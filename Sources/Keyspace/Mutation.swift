@@ -31,6 +31,14 @@ public struct Mutation {
         case add(Int64)
         /// Bytes were written at an offset of a string, zeros before them if it was shorter.
         case splice(offset: Int, ByteView)
+        /// The key holds a value equal to this entry's now (a collection, copied or computed whole), with the
+        /// entry's deadline.
+        case putValue(Entry)
+        case list(ListChange)
+        case set(SetChange)
+        case sortedSet(SortedSetChange)
+        case hash(HashChange)
+        case stream(StreamChange)
         /// All keys of the slot's database are gone.
         case flush
         /// The slot's keys of two databases changed places. `database` is the one, this the other.

@@ -9,6 +9,8 @@ import Causality
 /// Several locks are taken in ascending order of index only.
 public struct Partition {
     var lockWord: UInt32 = 0
+    /// Clients' waits for keys of this partition (blocking commands). While 0, no key serves anybody.
+    public var waiting: UInt32 = 0
     /// Watched keys in this partition. While 0, a write has nobody to tell.
     var observers: UInt32 = 0
     public let databases: PartitionDatabases
@@ -110,6 +112,7 @@ public struct KeyspaceShared {
     /// The classes of events that `events` wants to hear of (`KeyEvents`, raw). Relaxed atomic.
     public var eventMask: UInt32 = 0
     public var events: KeyEventSink?
+    public let packing = PackingLimits()
     /// While set (CLIENT PAUSE), deadlines hide keys but remove none.
     public var keepsExpired: UInt32 = 0
 }

@@ -60,6 +60,8 @@ extension Entry {
         case .block:
             let block = block
             return ByteView(UnsafePointer(block.bytes), block.count)
+        case .packed, .packedBlock, .integers, .integersBlock, .pieces:
+            preconditionFailure("a collection taken for a string")
         }
     }
 
@@ -79,27 +81,8 @@ extension Entry {
         case .integer: Decimal.length(integer)
         case .bytes, .rawBytes: valueCount
         case .block: block.count
+        case .packed, .packedBlock, .integers, .integersBlock, .pieces:
+            preconditionFailure("a collection taken for a string")
         }
-    }
-
-    /// OBJECT ENCODING's word for the value.
-    public var encodingName: StaticString {
-        switch encoding {
-        case .integer: "int"
-        case .bytes: valueCount <= 44 ? "embstr" : "raw"
-        case .rawBytes, .block: "raw"
-        }
-    }
-
-    /// All memory of the key and its value, in bytes, as the allocator rounds it.
-    public var memoryBytes: Int {
-        let outside = encoding == .block ? cs_usable_size(block.bytes) : 0
-        return cs_usable_size(base) + outside
-    }
-
-    /// Frees the entry and what its value points to.
-    func destroy() {
-        if type == .string && encoding == .block { cs_release(block.bytes, block.capacity) }
-        release()
     }
 }

@@ -79,7 +79,7 @@ extension Call {
         }
         let key = key(2)
         guard let entry = access(key).peek(key) else { return reply.null() }
-        reply.integer(entry.memoryBytes + Call.slotBytes)
+        reply.integer(entry.memoryBytes() + Call.slotBytes)
     }
 
     private var picture: MemoryPicture {
