@@ -32,7 +32,7 @@ let package = Package(
         .target(
             name: "CSystem",
             cSettings: [.unsafeFlags(["-O3"], .when(configuration: .release))],
-            linkerSettings: [.linkedLibrary("jemalloc")]),
+            linkerSettings: [.linkedLibrary("jemalloc"), .linkedLibrary("crypto")]),
         layer("Base", ["CSystem"]),
         layer("RESP", ["Base"]),
         layer("Causality", ["Base"]),

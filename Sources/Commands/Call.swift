@@ -37,6 +37,8 @@ public struct CallState {
     /// The node's: who calls, and on which loop.
     public var session: UnsafeMutableRawPointer
     public var executor: UnsafeMutableRawPointer
+    /// The node's: whether the caller may read any key besides running the command (`Call.mayReadAnyKey`).
+    public var readsAnyKey: @convention(c) (UnsafeMutableRawPointer) -> Bool = { _ in true }
 
     public init(keyspace: Keyspace, seed: UInt64) {
         self.keyspace = keyspace
@@ -143,6 +145,10 @@ public struct Call {
 
     @inline(__always)
     public var keyspace: Keyspace { state.pointee.keyspace }
+
+    /// Whether the caller's user may read every key, in the same selector that lets it run this command: what
+    /// SORT's BY and GET patterns demand. Not for hot paths.
+    public var mayReadAnyKey: Bool { state.pointee.readsAnyKey(UnsafeMutableRawPointer(state)) }
 
     // MARK: keys
 

@@ -55,9 +55,11 @@ struct SessionMode: OptionSet {
     static let closing = SessionMode(rawValue: 128)
     /// A queued command was refused: EXEC will abort.
     static let transactionRefused = SessionMode(rawValue: 256)
+    /// Its user may not do everything: each request is checked (`Executor.permits`).
+    static let restricted = SessionMode(rawValue: 1 << 20)
 
     /// Modes that the hot path must leave to the slow one.
-    static let special = SessionMode(rawValue: 0x1ff)
+    static let special = SessionMode(rawValue: 0x1ff | 1 << 20)
 }
 
 /// The cold part of a session.

@@ -247,6 +247,11 @@ CS_INLINE uint16_t cs_key_slot(const uint8_t *p, size_t n) {
     return cs_crc16(p, n) & 16383;
 }
 
+/// SHA-256 (FIPS 180-4) of n bytes: 32 bytes at `digest`.
+void cs_sha256(const uint8_t *p, size_t n, uint8_t *digest);
+/// Fills n bytes with what nobody can predict.
+void cs_secret_bytes(uint8_t *p, size_t n);
+
 /// Secrets of cs_hash: random per process (hash flooding), fixed only by tests and the simulator.
 extern uint64_t cs_hash_secrets[4];
 void cs_hash_fix_secrets(uint64_t seed);
