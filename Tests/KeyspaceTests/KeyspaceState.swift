@@ -57,6 +57,7 @@ struct RecordedMutation: Sendable {
         case integer(Int64, deadline: Int64?)
         case splice(Int, [UInt8])
         case plain(@Sendable () -> Mutation.Change)
+        case value(ClonedEntry)
     }
 
     let database: Int
@@ -80,6 +81,9 @@ struct RecordedMutation: Sendable {
         case .delete: change = .plain { .delete }
         case .deadline(let deadline): change = .plain { .deadline(deadline) }
         case .add(let increment): change = .plain { .add(increment) }
+        case .putValue(let entry): change = .value(ClonedEntry(entry))
+        case .list, .set, .sortedSet, .hash, .stream:
+            preconditionFailure("changes of this type's elements are not recorded yet")
         case .flush: change = .plain { .flush }
         case .swap(let other): change = .plain { .swap(with: other) }
         }
@@ -96,6 +100,7 @@ struct RecordedMutation: Sendable {
         case .integer(let value, let deadline): apply(to: keyspace, .putInteger(value, deadline: deadline))
         case .splice(let offset, let bytes): bytes.withView { apply(to: keyspace, .splice(offset: offset, $0)) }
         case .plain(let make): apply(to: keyspace, make())
+        case .value(let clone): apply(to: keyspace, .putValue(clone.entry))
         }
     }
 
@@ -118,4 +123,13 @@ final class RecordingSink: MutationSink, @unchecked Sendable {
         let copy = RecordedMutation(mutation)
         kept.withLock { $0.append(copy) }
     }
+}
+
+/// An entry of one's own with an equal value, freed when nobody refers to it.
+final class ClonedEntry: @unchecked Sendable {
+    let entry: Entry
+
+    init(_ original: Entry) { entry = original.clone() }
+
+    deinit { entry.destroy() }
 }

@@ -41,6 +41,9 @@ CS_INLINE uint64_t cs_load_acquire_u64(const void *p) { return __atomic_load_n((
 CS_INLINE void cs_store_release_u64(void *p, uint64_t v) { __atomic_store_n((uint64_t *)p, v, __ATOMIC_RELEASE); }
 CS_INLINE uint64_t cs_load_ordered_u64(const void *p) { return __atomic_load_n((const uint64_t *)p, __ATOMIC_SEQ_CST); }
 CS_INLINE void cs_store_ordered_u64(void *p, uint64_t v) { __atomic_store_n((uint64_t *)p, v, __ATOMIC_SEQ_CST); }
+/// One more holder of a shared object; one fewer: answers how many are left, all their writes seen.
+CS_INLINE void cs_retain(void *p) { __atomic_fetch_add((uint32_t *)p, 1, __ATOMIC_RELAXED); }
+CS_INLINE uint32_t cs_let_go(void *p) { return __atomic_sub_fetch((uint32_t *)p, 1, __ATOMIC_ACQ_REL); }
 CS_INLINE uint64_t cs_add_u64(void *p, uint64_t v) { return __atomic_fetch_add((uint64_t *)p, v, __ATOMIC_SEQ_CST); }
 
 // ---- the lock of a partition: 0 free, 1 held, 2 held and somebody sleeps on it ---------------
