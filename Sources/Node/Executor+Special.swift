@@ -37,7 +37,7 @@ extension Executor {
         }
         session.pointee.lastCommand = command.pointee.index
         if !isArityRight(command, count) { return refuseArity(session, command) }
-        if command.pointee.flags.contains(.protected) && !isAllowedProtected(session) {
+        if command.pointee.flags.contains(.protected) && !isAllowedProtected(session, command) {
             return reject(
                 session, command, Executor.protectedCommandText(node.commands.fullNames[Int(command.pointee.index)]))
         }
@@ -57,8 +57,9 @@ extension Executor {
     }
 
     /// A command of an enabled-on-request kind: `no`, `local` or `yes`.
-    private func isAllowedProtected(_ session: SessionPointer) -> Bool {
-        switch settings.enableDebugCommand {
+    private func isAllowedProtected(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
+        let isDebug = isNamed(command, "debug")
+        return switch isDebug ? settings.enableDebugCommand : settings.enableModuleCommand {
         case .yes: true
         case .no: false
         case .local:

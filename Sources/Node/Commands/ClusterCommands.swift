@@ -23,7 +23,7 @@ enum ClusterCommands {
                 Command(
                     "help", arity: 2, [.loading, .stale], group: .cluster, since: "5.0.0",
                     summary: "Lists the subcommands.", run: refuse),
-            ]),
+            ] + slotsAndNodes),
         Command(
             "readonly", arity: 1, [.loading, .stale, .fast], categories: [.connection], group: .cluster,
             since: "3.0.0", summary: "Allows reading from a replica of the cluster.", run: refuse),
@@ -33,6 +33,135 @@ enum ClusterCommands {
         Command(
             "asking", arity: 1, [.fast], categories: [.connection], group: .cluster, since: "3.0.0",
             summary: "Follows an ASK redirection.", run: refuse),
+    ]
+
+    /// What shows or changes the table of slots and nodes.
+    private static let slotsAndNodes: [Command] = [
+        Command(
+            "addslots", arity: -3, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            complexity: "O(N) where N is the number of slots",
+            summary: "Gives slots to this node.", arguments: [Argument("slot", .integer, multiple: true)], run: refuse),
+        Command(
+            "addslotsrange", arity: -4, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "7.0.0",
+            complexity: "O(N) where N is the number of slots",
+            summary: "Gives ranges of slots to this node.",
+            arguments: [
+                Argument(
+                    "start-slot_end-slot", .block, multiple: true,
+                    [Argument("start-slot", .integer), Argument("end-slot", .integer)])
+            ], run: refuse),
+        Command(
+            "bumpepoch", arity: 2, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Raises the node's epoch.", tips: ["nondeterministic_output"], run: refuse),
+        Command(
+            "count-failure-reports", arity: 3, [.admin, .stale], group: .cluster, since: "3.0.0",
+            complexity: "O(N) where N is the number of reports",
+            summary: "Counts the reports that a node has failed.", arguments: [Argument("node-id", .string)],
+            tips: ["nondeterministic_output"], run: refuse),
+        Command(
+            "countkeysinslot", arity: 3, [.stale], group: .cluster, since: "3.0.0",
+            summary: "Counts the keys of a slot.", arguments: [Argument("slot", .integer)], run: refuse),
+        Command(
+            "delslots", arity: -3, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            complexity: "O(N) where N is the number of slots",
+            summary: "Takes slots from this node.", arguments: [Argument("slot", .integer, multiple: true)], run: refuse
+        ),
+        Command(
+            "delslotsrange", arity: -4, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "7.0.0",
+            complexity: "O(N) where N is the number of slots",
+            summary: "Takes ranges of slots from this node.",
+            arguments: [
+                Argument(
+                    "start-slot_end-slot", .block, multiple: true,
+                    [Argument("start-slot", .integer), Argument("end-slot", .integer)])
+            ], run: refuse),
+        Command(
+            "failover", arity: -2, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Has a replica take its master's place.",
+            arguments: [
+                Argument(
+                    "options", .oneof, optional: true,
+                    [
+                        Argument("force", .pureToken, token: "FORCE"),
+                        Argument("takeover", .pureToken, token: "TAKEOVER"),
+                    ])
+            ], run: refuse),
+        Command(
+            "flushslots", arity: 2, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Takes all slots from this node.", run: refuse),
+        Command(
+            "forget", arity: 3, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Removes a node from the table of nodes.", arguments: [Argument("node-id", .string)], run: refuse),
+        Command(
+            "getkeysinslot", arity: 4, [.stale], group: .cluster, since: "3.0.0",
+            complexity: "O(N) where N is the number of keys asked for",
+            summary: "Answers some keys of a slot.",
+            arguments: [Argument("slot", .integer), Argument("count", .integer)], tips: ["nondeterministic_output"],
+            run: refuse),
+        Command(
+            "links", arity: 2, [.stale], group: .cluster, since: "7.0.0",
+            complexity: "O(N) where N is the number of nodes",
+            summary: "Answers the links to other nodes.", tips: ["nondeterministic_output"], run: refuse),
+        Command(
+            "meet", arity: -4, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Introduces another node.",
+            arguments: [
+                Argument("ip", .string), Argument("port", .integer),
+                Argument("cluster_bus_port", .integer, optional: true, since: "4.0.0"),
+            ], history: [("4.0.0", "Takes the port of the bus.")], run: refuse),
+        Command(
+            "nodes", arity: 2, [.stale], group: .cluster, since: "3.0.0",
+            complexity: "O(N) where N is the number of nodes",
+            summary: "Answers the table of nodes.", tips: ["nondeterministic_output"], run: refuse),
+        Command(
+            "replicas", arity: 3, [.admin, .stale], group: .cluster, since: "5.0.0",
+            summary: "Answers a master's replicas.", arguments: [Argument("node-id", .string)],
+            tips: ["nondeterministic_output"], run: refuse),
+        Command(
+            "replicate", arity: 3, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Makes this node a replica of another.", arguments: [Argument("node-id", .string)], run: refuse),
+        Command(
+            "reset", arity: -2, [.admin, .noscript, .stale], group: .cluster, since: "3.0.0",
+            complexity: "O(N) where N is the number of known nodes",
+            summary: "Forgets the cluster.",
+            arguments: [
+                Argument(
+                    "hard_soft", .oneof, optional: true,
+                    [Argument("hard", .pureToken, token: "HARD"), Argument("soft", .pureToken, token: "SOFT")])
+            ], run: refuse),
+        Command(
+            "saveconfig", arity: 2, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Writes the cluster's state to disk.", run: refuse),
+        Command(
+            "set-config-epoch", arity: 3, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Sets the epoch of a new node.", arguments: [Argument("config-epoch", .integer)], run: refuse),
+        Command(
+            "setslot", arity: -4, [.admin, .stale, .noAsyncLoading], group: .cluster, since: "3.0.0",
+            summary: "Says who has a slot, or who is to get it.",
+            arguments: [
+                Argument("slot", .integer),
+                Argument(
+                    "subcommand", .oneof,
+                    [
+                        Argument("node-id", .string, token: "IMPORTING"),
+                        Argument("node-id", .string, token: "MIGRATING"), Argument("node-id", .string, token: "NODE"),
+                        Argument("stable", .pureToken, token: "STABLE"),
+                    ]),
+            ], run: refuse),
+        Command(
+            "shards", arity: 2, [.stale], group: .cluster, since: "7.0.0",
+            complexity: "O(N) where N is the number of nodes",
+            summary: "Answers slots and nodes by shard.", tips: ["nondeterministic_output"], run: refuse),
+        Command(
+            "slaves", arity: 3, [.admin, .stale], group: .cluster, since: "3.0.0",
+            summary: "Answers a master's replicas.", arguments: [Argument("node-id", .string)],
+            tips: ["nondeterministic_output"], deprecated: ("5.0.0", "`CLUSTER REPLICAS`"), run: refuse),
+        Command(
+            "slots", arity: 2, [.stale], group: .cluster, since: "3.0.0",
+            complexity: "O(N) where N is the number of nodes",
+            summary: "Answers which node has which slots.",
+            history: [("4.0.0", "Names the nodes."), ("7.0.0", "Tells more of each node's addresses.")],
+            tips: ["nondeterministic_output"], deprecated: ("7.0.0", "`CLUSTER SHARDS`"), run: refuse),
     ]
 
     private static let refuse: CommandFunction = { Call($0).fail("ERR This instance has cluster support disabled") }

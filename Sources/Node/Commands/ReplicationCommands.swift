@@ -28,6 +28,20 @@ enum ReplicationCommands {
             complexity: "", summary: "A replica's request for the stream of changes; refused.",
             arguments: [Argument("replicationid", .string), Argument("offset", .integer)]
         ) { Call($0).refuseReplica() },
+        Command(
+            "failover", arity: -1, [.admin, .noscript, .stale], group: .server, since: "6.2.0",
+            summary: "Hands the master's part to a replica, of which there is none.",
+            arguments: [
+                Argument(
+                    "target", .block, token: "TO", optional: true,
+                    [
+                        Argument("host", .string), Argument("port", .integer),
+                        Argument("force", .pureToken, token: "FORCE", optional: true),
+                    ]),
+                Argument("abort", .pureToken, token: "ABORT", optional: true),
+                Argument("milliseconds", .integer, token: "TIMEOUT", optional: true),
+            ]
+        ) { Call($0).failOver() },
     ]
 
     private static let arguments = [
@@ -47,6 +61,26 @@ extension Call {
         if self[1].isWord("no") && self[2].isWord("one") { return reply.ok() }
         guard let port = self[2].integer, 0...65535 ~= port else { return fail("ERR Invalid master port") }
         fail("ERR this server cannot follow a Redis master: its own replication is another")
+    }
+
+    fileprivate func failOver() {
+        var word = 1
+        if count == 2 && self[1].isWord("abort") { return fail("ERR No failover in progress.") }
+        while word < count {
+            if self[word].isWord("timeout") && word + 1 < count {
+                guard let limit = integer(word + 1) else { return }
+                if limit <= 0 { return fail("ERR FAILOVER timeout must be greater than 0") }
+                word += 2
+            } else if self[word].isWord("to") && word + 2 < count {
+                guard integer(word + 2) != nil else { return }
+                word += 3
+            } else if self[word].isWord("force") {
+                word += 1
+            } else {
+                return fail(ErrorText.syntax)
+            }
+        }
+        fail("ERR FAILOVER requires connected replicas.")
     }
 
     fileprivate func refuseReplica() { fail("ERR this server has no replication stream for Redis replicas") }

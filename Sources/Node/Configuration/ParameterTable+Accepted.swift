@@ -111,7 +111,6 @@ extension ParameterTable {
     /// About workings of Redis that have no counterpart here.
     static let acceptedParameters = [
         Parameter("aclfile", .text(.any), "", .immutable, .refused(noACL)),
-        Parameter("enable-module-command", .choice(permission), "no", .immutable, .accepted),
         Parameter("io-threads-do-reads", .yesNo, "no", .immutable, .accepted),
         Parameter("activerehashing", .yesNo, "yes", [], .accepted),
         Parameter("activedefrag", .yesNo, "no", [], defragmentation),

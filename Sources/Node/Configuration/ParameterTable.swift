@@ -46,6 +46,7 @@ enum ParameterTable {
         Parameter("proto-max-bulk-len", .memory(1_048_576...UInt64(Int64.max)), "536870912"),
         Parameter("enable-protected-configs", .choice(permission), "no", .immutable),
         Parameter("enable-debug-command", .choice(permission), "no", .immutable),
+        Parameter("enable-module-command", .choice(permission), "no", .immutable),
     ]
 
     private static let generalParameters = [

@@ -68,6 +68,7 @@ public final class Settings: Sendable {
     public let queryBufferLimit: Int
     public let bulkBytesMax: Int
     public let enableDebugCommand: Permission
+    public let enableModuleCommand: Permission
     public let enableProtectedConfigs: Permission
 
     // General.
@@ -151,6 +152,7 @@ public final class Settings: Sendable {
         queryBufferLimit = values.integer("client-query-buffer-limit")
         bulkBytesMax = values.integer("proto-max-bulk-len")
         enableDebugCommand = values.choice("enable-debug-command")
+        enableModuleCommand = values.choice("enable-module-command")
         enableProtectedConfigs = values.choice("enable-protected-configs")
         databases = values.integer("databases")
         daemonize = values.flag("daemonize")
