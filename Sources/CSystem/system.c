@@ -25,6 +25,12 @@ void cs_lock_slow(uint32_t *word) {
     while (__atomic_exchange_n(word, 2, __ATOMIC_ACQUIRE) != 0) futex(word, FUTEX_WAIT, 2);
 }
 
+static _Thread_local void *thread_value;
+
+void *cs_thread_value(void) { return thread_value; }
+
+void cs_set_thread_value(void *value) { thread_value = value; }
+
 void cs_unlock_wake(uint32_t *word) { futex(word, FUTEX_WAKE, 1); }
 
 size_t cs_allocator_figure(const char *name) {
@@ -283,6 +289,15 @@ int cs_parse_double(const char *text, size_t length, double *out) {
     *out = strtod(buffer, &end);
     if (*end != 0 || isnan(*out)) return -1;
     if (errno == ERANGE && (*out == HUGE_VAL || *out == -HUGE_VAL || fpclassify(*out) == FP_ZERO)) return -1;
+    return 0;
+}
+
+int cs_parse_seconds(const char *text, size_t length, int64_t *milliseconds) {
+    long double seconds;
+    if (parse_long_double(text, length, &seconds)) return -1;
+    long double rounded = ceill(seconds * 1000.0L);
+    if (!(rounded < 9223372036854775808.0L && rounded >= -9223372036854775808.0L)) return -2;
+    *milliseconds = (int64_t)rounded;
     return 0;
 }
 

@@ -25,6 +25,16 @@ public struct CallState {
     public var held = PartitionSet()
     /// Inside EXEC.
     public var inTransaction = false
+    /// Inside a script: nothing may wait.
+    public var deniesWaiting = false
+    /// What is left to do when the command's function has returned, before its locks are released.
+    public var aftermath: Aftermath = []
+    /// The command is run once more for a client that waited, because this key (a view into the wait's own
+    /// memory) may have what it waits for.
+    public var isServing = false
+    public var servedKey = Key()
+    /// The node's: has the client wait. Takes the CallState and a `Wait`.
+    public var wait: @convention(c) (UnsafeMutableRawPointer, UnsafeRawPointer) -> Void = { _, _ in }
     /// A reading command that must not count as an access (CLIENT NO-TOUCH).
     public var noTouch = false
     /// proto-max-bulk-len: no string may grow past it.
@@ -96,6 +106,11 @@ public struct PartitionSet {
         default: word = words.3
         }
         return word >> UInt64(partition & 63) & 1 != 0
+    }
+
+    public func isSuperset(of other: PartitionSet) -> Bool {
+        (other.words.0 & ~words.0) | (other.words.1 & ~words.1) | (other.words.2 & ~words.2)
+            | (other.words.3 & ~words.3) == 0
     }
 
     public var isEmpty: Bool { words.0 | words.1 | words.2 | words.3 == 0 }

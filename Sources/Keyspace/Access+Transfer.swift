@@ -12,6 +12,7 @@ extension Access {
         memcpy(copy.value, source.value, source.valueCount)
         copy.duplicateOutside()
         install(copy, key, slot)
+        signalReady(key)
         emitWhole(copy, key, dot)
     }
 
@@ -27,6 +28,7 @@ extension Access {
         memcpy(moved.value, old.value, old.valueCount)
         old.release()
         target.install(moved, newKey, target.tables.pointee.entries.find(newKey))
+        target.signalReady(newKey)
         target.emitWhole(moved, newKey, dot)
     }
 

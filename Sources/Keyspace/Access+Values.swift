@@ -12,6 +12,7 @@ extension Access {
             type: type, encoding: encoding, dot: Dot(packed: 0), moment: moment, deadline: nil)
         let entry = Entry.make(header, key: key.view, valueCount: valueCount)
         insert(entry, key)
+        signalReady(key)
         return entry
     }
 
@@ -57,6 +58,7 @@ extension Access {
             entry.release()
         }
         install(placed, key, slot)
+        signalReady(key)
         emitWhole(placed, key, dot)
     }
 
@@ -73,7 +75,9 @@ extension Access {
     @inline(__always)
     public var packing: PackingLimits { shared.pointee.packing }
 
-    /// The key may now serve clients that block on it. Costs one load while nobody blocks.
+    /// The key may now serve clients that block on it, or fail them: it has got a value of another type, or a
+    /// stream has got an entry, or is gone. Everything that installs or removes values calls it; only commands that
+    /// add to a stream that is there have to. Costs one load while nobody blocks.
     @inline(__always)
     public func signalReady(_ key: Key) {
         if _slowPath(partition.pointee.waiting != 0) { noteReady(key) }

@@ -197,6 +197,7 @@ public struct Access {
         }
         let entry = Entry.make(header, key: key.view, valueCount: valueCount)
         exchange(slot, key, old, entry)
+        if _slowPath(!plain) { signalReady(key) }
         free(old)
         return entry
     }
@@ -258,6 +259,7 @@ public struct Access {
     /// Takes an entry out of the tables without a mutation. It is the caller's afterwards.
     func unlink(_ slot: Slot, _ key: Key) -> Entry {
         let entry = Table.entry(slot)
+        signalReady(key)
         if entry.hasDeadline { untrack(entry, key) }
         tables.pointee.entries.remove(slot, hash: key.hash, shared.pointee.reclaimer)
         if database == 0 { partition.pointee.slots[key.slot & 63].keys &-= 1 }

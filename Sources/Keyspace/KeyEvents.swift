@@ -45,6 +45,8 @@ open class KeyEventSink: @unchecked Sendable {
     open func happened(_ kind: KeyEvents, _ event: StaticString, _ key: ByteView, database: Int) {}
     /// A key that clients may block on has got what they wait for.
     open func becameReady(_ key: Key, database: Int) {}
+    /// The same of whatever keys of a partition's database clients wait for: all of them may have changed.
+    open func becameReady(allOf database: Int, partition: Int) {}
 }
 
 extension Access {

@@ -23,6 +23,7 @@ extension Keyspace {
         if partition.pointee.observers != 0 {
             Access.tellAllWatchers(partition, database, replacement: nil, moment: moment)
         }
+        signalAll(partition, index, database)
         emit(index, Keyspace.occupiedSlots(partition, database), database, moment, .flush)
         contents.add(&tables.pointee)
         if database == 0 {
@@ -45,10 +46,18 @@ extension Keyspace {
             Access.tellAllWatchers(partition, first, replacement: second, moment: moment)
             Access.tellAllWatchers(partition, second, replacement: first, moment: moment)
         }
+        signalAll(partition, index, first)
+        signalAll(partition, index, second)
         let slots = Keyspace.occupiedSlots(partition, first) | Keyspace.occupiedSlots(partition, second)
         PartitionDatabase.exchange(a, b)
         if first == 0 || second == 0 { Keyspace.recountSlots(partition) }
         emit(index, slots, first, moment, .swap(with: second))
+    }
+
+    /// Whoever waits for a key of the database has to look at it again.
+    private func signalAll(_ partition: PartitionPointer, _ index: Int, _ database: Int) {
+        if partition.pointee.waiting == 0 { return }
+        shared.pointee.events?.becameReady(allOf: database, partition: index)
     }
 
     /// Gives each of the slots (bits, of partition `index`) a dot and emits the change for it.

@@ -68,25 +68,30 @@ extension Executor {
         _ key: Key
     ) {
         let link = session.pointee.link
-        let output = UnsafeMutableRawPointer(link).advanced(by: Executor.outputOffset)
-            .assumingMemoryBound(to: OutputBuffer.self)
+        let output = Executor.output(of: link)
         let errorsBefore = output.pointee.errorCount
         prepare(session, command, words, count, output)
+        var isFinished = true
         if _fastPath(command.pointee.locking == .firstKey || isOneOfMany(command, count)) {
             state.pointee.keys[0] = key
             state.pointee.keyCount = 1
             let partition = partitions + key.partition
             if _slowPath(sharesKeyspace) { Partition.lock(partition) }
             command.pointee.run(UnsafeMutableRawPointer(state))
-            if _slowPath(sharesKeyspace) { Partition.unlock(partition) }
+            if _slowPath(!state.pointee.aftermath.isEmpty) {
+                isFinished = settle(partition)
+            } else if _slowPath(sharesKeyspace) {
+                Partition.unlock(partition)
+            }
         } else {
-            runLocking(command, key)
+            isFinished = runLocking(command, key)
         }
         let now = cs_ticks()
         let ticks = now &- lastTicks
         lastTicks = now
-        statistics.count(command.pointee.index, ticks: ticks)
         session.pointee.lastCommand = command.pointee.index
+        if _slowPath(!isFinished) { return }
+        statistics.count(command.pointee.index, ticks: ticks)
         if _slowPath(ticks >= slowTicks) { noteSlow(session, command, words, count, ticks) }
         if _slowPath(output.pointee.errorCount != errorsBefore) { noteError(command, output) }
         if _slowPath(output.pointee.overLimit) { closeForOutput(session) }
@@ -100,6 +105,20 @@ extension Executor {
     }
 
     static let outputOffset = MemoryLayout<Link>.offset(of: \Link.output)!
+
+    @inline(__always)
+    static func output(of link: LinkPointer) -> UnsafeMutablePointer<OutputBuffer> {
+        UnsafeMutableRawPointer(link).advanced(by: outputOffset).assumingMemoryBound(to: OutputBuffer.self)
+    }
+
+    /// `settle` after a command that locks one partition (or none, while nobody else is there).
+    @inline(never)
+    private func settle(_ partition: PartitionPointer) -> Bool {
+        if !sharesKeyspace { Partition.lock(partition) }
+        var set = PartitionSet()
+        set.insert(partition - partitions)
+        return settle(set)
+    }
 
     @inline(__always)
     func prepare(
@@ -117,28 +136,31 @@ extension Executor {
         state.pointee.noTouch = session.pointee.noTouch
     }
 
-    /// The other ways of locking.
+    /// The other ways of locking. Answers whether the command is finished, which it is not if its client waits.
     @inline(never)
-    private func runLocking(_ command: CommandPointer, _ key: Key) {
+    private func runLocking(_ command: CommandPointer, _ key: Key) -> Bool {
         switch command.pointee.locking {
         case .none, .own, .firstKey:
             command.pointee.run(UnsafeMutableRawPointer(state))
+            return state.pointee.aftermath.isEmpty || settle(PartitionSet())
         case .keys:
             var set = PartitionSet()
             collectKeys(command, into: &set)
-            runHolding(set, command)
+            return runHolding(set, command)
         case .all:
-            runHolding(.all, command)
+            return runHolding(.all, command)
         }
     }
 
-    private func runHolding(_ set: PartitionSet, _ command: CommandPointer) {
+    private func runHolding(_ set: PartitionSet, _ command: CommandPointer) -> Bool {
         set.forEach { Partition.lock(partitions + $0) }
         state.pointee.held = set
         if state.pointee.keyCount > 1 { prefetchCollected() }
         command.pointee.run(UnsafeMutableRawPointer(state))
         state.pointee.held = PartitionSet()
+        if !state.pointee.aftermath.isEmpty { return settle(set) }
         set.forEach { Partition.unlock(partitions + $0) }
+        return true
     }
 
     private func prefetchCollected() {

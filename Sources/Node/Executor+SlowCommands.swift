@@ -11,16 +11,21 @@ extension Executor {
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
         _ ticks: UInt64
     ) {
+        let details = session.pointee.details
+        logSlow(command, words, count, ticks, address: details.address, name: details.name)
+    }
+
+    func logSlow(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ ticks: UInt64,
+        address: String, name: [UInt8]
+    ) {
         let microseconds = Int(Double(ticks) * cs_nanoseconds_per_tick() / 1000)
-        // A client that waits now has not finished its command.
-        let isFinished = !session.pointee.mode.contains(.suspended)
-        if isFinished && settings.slowlogMicroseconds >= 0 && microseconds >= settings.slowlogMicroseconds
+        if settings.slowlogMicroseconds >= 0 && microseconds >= settings.slowlogMicroseconds
             && !command.pointee.flags.contains(.skipSlowlog)
         {
             node.slowlog.add(
                 shownWords(command, words, count), microseconds: microseconds, time: state.pointee.moment.wall / 1000,
-                address: session.pointee.details.address, name: session.pointee.details.name,
-                limit: settings.slowlogLength)
+                address: address, name: name, limit: settings.slowlogLength)
         }
         noteLatency(command.pointee.flags.contains(.fast) ? "fast-command" : "command", microseconds: microseconds)
     }

@@ -51,7 +51,7 @@ extension Executor {
         if isOverMemory && usesMemory(session, command) {
             return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
         }
-        if isPaused(session, command) { return suspend(session, .paused, from: request.pointee.start) }
+        if isPaused(session, command) { return pause(session, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
         invoke(session, command, words, count, request.pointee.key)
     }
@@ -183,7 +183,7 @@ extension Executor {
 
     /// Takes back the reply written since `mark` if the client does not want it. A command that waits
     /// has not replied yet: what was said about its reply still holds then.
-    private func applyReplyMode(_ session: SessionPointer, _ mark: Int) {
+    func applyReplyMode(_ session: SessionPointer, _ mark: Int) {
         let mode = session.pointee.mode
         if mode.isDisjoint(with: [.replyOff, .replySkip]) { return }
         session.pointee.link.pointee.output.rewind(to: mark)
@@ -192,17 +192,15 @@ extension Executor {
 
     // MARK: suspending
 
-    /// Stops running the client's requests until `resume`; with `from`, that request comes again.
-    func suspend(
-        _ session: SessionPointer, _ block: SessionDetails.Block, from start: UnsafeMutablePointer<UInt8>? = nil
-    ) {
+    /// CLIENT PAUSE: stops running the client's requests until `resume`, when that at `start` comes again.
+    private func pause(_ session: SessionPointer, from start: UnsafeMutablePointer<UInt8>) {
         session.pointee.mode.insert(.suspended)
-        setBlock(session, block)
-        suspended.append(session)
-        if let start { pushBack(session, from: start) }
+        setBlock(session, .paused)
+        paused.append(session)
+        pushBack(session, from: start)
     }
 
-    private func setBlock(_ session: SessionPointer, _ block: SessionDetails.Block?) {
+    func setBlock(_ session: SessionPointer, _ block: SessionDetails.Block?) {
         rosterLock.withLock { session.pointee.details.block = block }
     }
 
@@ -212,55 +210,16 @@ extension Executor {
         precondition(batchCount == 0, "resuming a client while a batch is being made or run")
         session.pointee.mode.subtract([.suspended, .pushedBack])
         setBlock(session, nil)
-        suspended.removeAll { $0 == session }
         parseOwn(session)
         runBatch()
     }
 
-    /// Ends the waits whose deadline has passed, and those for a pause that is over.
-    func resumeDue(_ now: Int64) {
-        let paused = node.pause.until > now
-        for session in suspended {
-            switch rosterLock.withLock({ session.pointee.details.block }) {
-            case .paused where !paused: resume(session)
-            case .wait(let deadline) where deadline != 0 && deadline <= now: endWait(session, withError: false)
-            default: break
-            }
-        }
-    }
-
-    /// Replies to a client whose wait is over, and goes on with its requests.
-    private func endWait(_ session: SessionPointer, withError: Bool) {
-        let mark = session.pointee.link.pointee.output.mark
-        if withError {
-            writer(session).error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
-            statistics.countFailed(session.pointee.lastCommand)
-            countError(&session.pointee.link.pointee.output)
-        } else {
-            writer(session).integer(0)
-        }
-        session.pointee.mode.remove(.suspended)
-        applyReplyMode(session, mark)
-        markDirty(session.pointee.link)
-        resume(session)
-    }
-
-    /// Claims the client's wait for CLIENT UNBLOCK, by any thread: answers whether there was one. Whoever
-    /// is answered true has the client's loop end it with `finishUnblock`.
-    func claimWait(_ id: UInt64) -> Bool {
-        rosterLock.withLock {
-            guard let session = roster.first(where: { $0.pointee.id == id }), !session.pointee.details.isGone,
-                case .wait = session.pointee.details.block
-            else { return false }
-            session.pointee.details.block = .released
-            return true
-        }
-    }
-
-    /// Ends a claimed wait. From the mailbox.
-    func finishUnblock(_ id: UInt64, withError: Bool) {
-        guard let session = suspended.first(where: { $0.pointee.id == id }) else { return }
-        endWait(session, withError: withError)
+    /// Lets the clients go on that have waited for a pause which is over.
+    func resumePaused(_ now: Int64) {
+        if node.pause.until > now { return }
+        let all = paused
+        paused = []
+        for session in all { resume(session) }
     }
 
     /// Disconnects clients that another loop has counted out already. From the mailbox.

@@ -42,11 +42,8 @@ extension Executor {
         let now = state.pointee.moment.wall
         var wait = expireDue(now)
         if wait == 0 { return 0 }
-        for session in suspended {
-            if case .wait(let deadline) = session.pointee.details.block, deadline != 0 {
-                wait = min(wait, deadline - now)
-            }
-        }
+        if _slowPath(!served.isEmpty) { return 0 }
+        if let due = deadlines.earliest { wait = min(wait, due - now) }
         if node.pause.until != 0 { wait = min(wait, node.pause.until - now) }
         if needsTicks {
             wait = min(wait, timers.next > monotonic ? Int64((timers.next - monotonic) / 1_000_000) + 1 : 0)
@@ -72,7 +69,7 @@ extension Executor {
             Executor.push(&timers.outputRates, Executor.rise(output, timers.outputSeen) / seconds)
             publishRates()
         }
-        timers.quietTicks = input == timers.inputSeen && suspended.isEmpty ? timers.quietTicks + 1 : 0
+        timers.quietTicks = input == timers.inputSeen && paused.isEmpty ? timers.quietTicks + 1 : 0
         timers.commandsSeen = commands
         timers.inputSeen = input
         timers.outputSeen = output
@@ -156,6 +153,7 @@ extension Executor {
                 return .max
             }
             let progress = expiry.slice(state.pointee.moment)
+            settleNow()
             let delay = progress.delay(now: now)
             timers.nextExpiry = delay == .max ? .max : now &+ delay
             cs_store_u64(knownExpiry, UInt64(bitPattern: timers.nextExpiry))

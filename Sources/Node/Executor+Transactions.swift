@@ -60,7 +60,11 @@ extension Executor {
         unwatchAll(session)
         state.pointee.held = PartitionSet()
         state.pointee.inTransaction = false
-        set.forEach { Partition.unlock(partitions + $0) }
+        if state.pointee.aftermath.isEmpty {
+            set.forEach { Partition.unlock(partitions + $0) }
+        } else {
+            _ = settle(set)
+        }
         state.pointee.command = outer
         discardQueue(session)
     }

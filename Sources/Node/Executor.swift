@@ -37,8 +37,15 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var lastTicks: UInt64 = 0
     /// Commands slower than this many ticks go to the slow log or the latency monitor.
     var slowTicks = UInt64.max
-    /// Clients waiting for a deadline or a pause's end.
-    var suspended: [SessionPointer] = []
+    /// Clients waiting for a pause's end.
+    var paused: [SessionPointer] = []
+    /// Waits that end by themselves.
+    var deadlines = WaitDeadlines()
+    /// Keys that the running command has made ready for clients that wait, in that order.
+    var ready: [WaitQueue] = []
+    /// Clients of this loop that have been served, and their replies.
+    var served: [(Waiter, [UInt8])] = []
+    let servedOutput: UnsafeMutablePointer<OutputBuffer>
     var timers = ExecutorTimers()
     var expiry: ActiveExpiry
     /// `timers.nextExpiry`, for other loops to see.
@@ -70,9 +77,15 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         batch = .allocate(capacity: Limits.batchCommands)
         arguments = .allocate(capacity: Limits.batchArguments)
         state = .allocate(capacity: 1)
+        servedOutput = .allocate(capacity: 1)
+        servedOutput.initialize(to: OutputBuffer())
         super.init()
         state.initialize(to: CallState(keyspace: node.keyspace, seed: seed))
         state.pointee.executor = Unmanaged.passUnretained(self).toOpaque()
+        state.pointee.wait = { state, wait in
+            let call = Call(state)
+            call.executor.wait(call, wait.assumingMemoryBound(to: Wait.self).pointee)
+        }
         apply()
     }
 
@@ -85,13 +98,16 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         turnStarted = monotonic
         wallMicroseconds = wall
         node.reclaimer.enter(index)
+        cs_set_thread_value(state.pointee.executor)
         let now = wall / 1000
         state.pointee.moment = Moment(
             wall: now, stamp: AccessStamp.fresh(frequency: state.pointee.countsFrequency, now: now))
         if _slowPath(node.configuration.version != settingsVersion) { refresh() }
         for work in mailbox.take() { work(self) }
         if _slowPath(node.pause.until != 0) { node.endPause(ifDueAt: now) }
-        if _slowPath(!suspended.isEmpty) { resumeDue(now) }
+        if _slowPath(!served.isEmpty) { resumeServed() }
+        if _slowPath(!deadlines.isEmpty) { endDueWaits(now) }
+        if _slowPath(!paused.isEmpty) { resumePaused(now) }
         if monotonic >= timers.next { tick(monotonic: monotonic) }
     }
 
@@ -153,7 +169,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         _ link: LinkPointer, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, own: Bool
     ) { parse(link, bytes, count, own: own) }
 
-    public override func execute() { runBatch() }
+    public override func execute() {
+        runBatch()
+        if _slowPath(!served.isEmpty) { resumeServed() }
+    }
 
     public override func sent(_ link: LinkPointer, _ count: Int) {
         statistics.add(.writes)
@@ -217,7 +236,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         leave(session)
         unwatchAll(session)
         discardQueue(session)
-        if session.pointee.mode.contains(.suspended) { suspended.removeAll { $0 == session } }
+        if session.pointee.mode.contains(.suspended) { dropWait(session) }
         rosterLock.withLock {
             let last = roster.removeLast()
             if last != session {
@@ -247,6 +266,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     func close(_ session: SessionPointer, afterReplies: Bool) {
         leave(session)
         session.pointee.mode.insert(.closing)
+        if session.pointee.mode.contains(.suspended) { forsake(session) }
         session.pointee.link.pointee.state.insert(afterReplies ? .closeAfterFlush : .close)
         markDirty(session.pointee.link)
     }

@@ -197,7 +197,7 @@ extension Node {
                 for session in executor.roster where !session.pointee.details.isGone {
                     totals.bytes += executor.memory(session, now: now).total
                     if session.pointee.details.block != nil { totals.blocked += 1 }
-                    if case .wait(let deadline) = session.pointee.details.block, deadline != 0 {
+                    if case .waiting(let waiter) = session.pointee.details.block, waiter.deadline != 0 {
                         totals.waitingWithDeadline += 1
                     }
                 }

@@ -29,6 +29,9 @@ public final class Node: @unchecked Sendable {
     /// DEBUG SET-ACTIVE-EXPIRE: whether keys past their deadline are removed without being asked for.
     let activeExpiry = Switch(on: true)
 
+    /// Who waits for keys, partition by partition.
+    let rooms = (0..<Limits.partitions).map { _ in WaitingRoom() }
+
     let forgeryLog = MinuteGate()
     private let counters: UnsafeMutablePointer<UInt64>
 
@@ -42,6 +45,7 @@ public final class Node: @unchecked Sendable {
         // One reader more than loops: tests and tools that look in from outside.
         reclaimer = Reclaimer(readers: settings.loops + 1)
         keyspace = Keyspace(databases: settings.databases, reclaimer: reclaimer, disposer: doors.disposer)
+        keyspace.shared.pointee.events = KeyEventsSink()
         counters = .allocate(capacity: 2)
         counters.initialize(repeating: 0, count: 2)
         var random = PRNG(seed: seed)

@@ -79,7 +79,7 @@ final class SessionDetails {
     /// WATCH: raised when a watched key changes; the keys, to find their partitions again.
     let watchFlag = WatchFlag()
     var watchedKeys: [WatchedName] = []
-    /// Why it is suspended. Changed by its loop, or by another that ends a wait, under the roster lock.
+    /// Why it is suspended. Changed by its loop under the roster lock.
     var block: Block?
     /// Counted as disconnected. Under the roster lock.
     private(set) var isGone = false
@@ -109,10 +109,8 @@ final class SessionDetails {
     enum Block {
         /// CLIENT PAUSE: its next request runs when the pause ends.
         case paused
-        /// WAIT: replies 0 (this node has no replicas) at the deadline, ms since 1970; 0: never.
-        case wait(deadline: Int64)
-        /// A wait that CLIENT UNBLOCK has ended; the loop has yet to reply and go on.
-        case released
+        /// A blocking command, or WAIT.
+        case waiting(Waiter)
     }
 }
 

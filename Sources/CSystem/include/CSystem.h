@@ -44,7 +44,16 @@ CS_INLINE void cs_store_ordered_u64(void *p, uint64_t v) { __atomic_store_n((uin
 /// One more holder of a shared object; one fewer: answers how many are left, all their writes seen.
 CS_INLINE void cs_retain(void *p) { __atomic_fetch_add((uint32_t *)p, 1, __ATOMIC_RELAXED); }
 CS_INLINE uint32_t cs_let_go(void *p) { return __atomic_sub_fetch((uint32_t *)p, 1, __ATOMIC_ACQ_REL); }
+/// Puts `wanted` in the place of `expected`; answers what was there.
+CS_INLINE uint32_t cs_swap_u32(void *p, uint32_t expected, uint32_t wanted) {
+    __atomic_compare_exchange_n((uint32_t *)p, &expected, wanted, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    return expected;
+}
 CS_INLINE uint64_t cs_add_u64(void *p, uint64_t v) { return __atomic_fetch_add((uint64_t *)p, v, __ATOMIC_SEQ_CST); }
+
+/// A pointer that every thread has for itself, null at first.
+void *cs_thread_value(void);
+void cs_set_thread_value(void *value);
 
 // ---- the lock of a partition: 0 free, 1 held, 2 held and somebody sleeps on it ---------------
 
@@ -191,6 +200,8 @@ size_t cs_resident_bytes(void);
 /// Redis' number formats. Each answers the number of bytes written, or -1 if the text is no number.
 int cs_format_double(double value, char *out, size_t capacity);
 int cs_parse_double(const char *text, size_t length, double *out);
+/// Seconds as text, a fraction perhaps, rounded up to milliseconds. -1: not a float; -2: too large for 64 bits.
+int cs_parse_seconds(const char *text, size_t length, int64_t *milliseconds);
 /// old + increment as long doubles in Redis' fixed notation: -1 not a float (old), -2 not a float
 /// (increment), -3 NaN or infinity would result.
 int cs_add_long_doubles(const char *old, size_t old_length, const char *increment, size_t increment_length, char *out, size_t capacity);

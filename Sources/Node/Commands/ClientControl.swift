@@ -87,9 +87,10 @@ extension Call {
             }
         }
         guard let id = integer(2) else { return }
-        for executor in node.executors where id > 0 && executor.claimWait(UInt64(id)) {
+        for executor in node.executors where id > 0 {
+            guard let waiter = executor.cancelWait(UInt64(id)) else { continue }
             // Also when it is this loop's: its batch is running.
-            executor.mailbox.post { [withError] in $0.finishUnblock(UInt64(id), withError: withError) }
+            executor.mailbox.post { [withError] in $0.finishUnblock(waiter, withError: withError) }
             return reply.integer(1)
         }
         reply.integer(0)

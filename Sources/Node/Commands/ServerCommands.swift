@@ -103,7 +103,7 @@ extension Call {
         guard let replicas = integer(1), let deadline = timeout(2) else { return }
         // This server has no replicas: as many as are asked for are there only when none is.
         if replicas <= 0 || state.pointee.inTransaction { return reply.integer(0) }
-        executor.suspend(session, .wait(deadline: deadline))
+        executor.wait(self, until: deadline)
     }
 
     fileprivate func info() {
