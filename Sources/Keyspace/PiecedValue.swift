@@ -56,7 +56,9 @@ extension Entry {
     /// The functions of a `.pieces` value of this entry's type.
     var pieces: any PiecedValue.Type {
         switch type {
-        case .string, .list, .set, .sortedSet, .hash, .stream: preconditionFailure("no pieces of this type exist yet")
+        case .set: MemberPieces.self
+        case .hash: FieldPieces.self
+        case .string, .list, .sortedSet, .stream: preconditionFailure("no pieces of this type exist yet")
         }
     }
 

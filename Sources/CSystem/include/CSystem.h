@@ -91,6 +91,22 @@ CS_INLINE uint32_t cs_match7(uint64_t head, uint8_t tag) {
 #endif
 }
 
+/// Which of 16 bytes equal `tag`, as bits 0-15. All 16 are read.
+CS_INLINE uint32_t cs_match16(const uint8_t *tags, uint8_t tag) {
+    typedef char bytes16 __attribute__((vector_size(16)));
+    typedef uint64_t words2 __attribute__((vector_size(16)));
+    bytes16 group, wanted = (bytes16)(words2){0x0101010101010101ull * tag, 0x0101010101010101ull * tag};
+    memcpy(&group, tags, 16);
+#if defined(__x86_64__)
+    return (uint32_t)__builtin_ia32_pmovmskb128((bytes16)(group == wanted));
+#else
+    bytes16 equal = (bytes16)(group == wanted);
+    uint32_t bits = 0;
+    for (int i = 0; i < 16; i++) bits |= (uint32_t)(equal[i] & 1) << i;
+    return bits;
+#endif
+}
+
 // ---- jemalloc: sizes are passed back on release, which spares it a lookup -----------------------
 
 void *mallocx(size_t, int);

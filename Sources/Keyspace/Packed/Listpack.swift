@@ -31,6 +31,16 @@ public struct Listpack {
         start[6] = 255
     }
 
+    /// Writes a listpack of one element, or of two.
+    static func make(_ start: UnsafeMutablePointer<UInt8>, _ first: NewElement, _ second: NewElement? = nil) {
+        let size = emptyBytes + first.byteCount + (second?.byteCount ?? 0)
+        Listpack(start).setByteCount(size)
+        Listpack(start).setCount(second == nil ? 1 : 2)
+        first.write(to: start + headerBytes)
+        second?.write(to: start + (headerBytes + first.byteCount))
+        start[size - 1] = 255
+    }
+
     @inline(__always)
     public var byteCount: Int { Int(UnsafeRawPointer(start).loadUnaligned(as: UInt32.self)) }
 
@@ -225,6 +235,12 @@ public struct Listpack {
         public init(_ view: ByteView) {
             self.view = view
             integer = view.count <= 20 ? view.integer : nil
+        }
+
+        @inline(__always)
+        public init(integer: Int64) {
+            view = ByteView("")
+            self.integer = integer
         }
 
         /// Whether an element has this value.

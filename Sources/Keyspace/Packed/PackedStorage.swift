@@ -37,6 +37,18 @@ extension PackedStorage {
     @inline(__always)
     public mutating func append(_ element: Listpack.NewElement) { insert(element, at: pack.end) }
 
+    /// Adds two elements at the end at once.
+    @inline(__always)
+    public mutating func append(_ first: Listpack.NewElement, _ second: Listpack.NewElement) {
+        let total = pack.byteCount
+        let at = total &- 1
+        let (size, more) = (first.byteCount, second.byteCount)
+        splice(at: at, removing: 0, inserting: size &+ more)
+        first.write(to: start + at)
+        second.write(to: start + (at &+ size))
+        settle(total &+ size &+ more, adding: 2)
+    }
+
     @inline(__always)
     public mutating func prepend(_ element: Listpack.NewElement) { insert(element, at: pack.first) }
 

@@ -2,7 +2,7 @@ import Base
 import CSystem
 import Causality
 
-/// The listpack that a key's value is: in the entry while it is short, in a block outside when it is longer.
+/// The listpack (or set of integers) that a key's value is: in the entry while it is short, in a block outside when it is longer.
 ///
 /// Valid as long as its slot. Changes are completed with `Access.changed`, which stamps and emits them.
 public struct PackedValue: PackedStorage {
@@ -12,6 +12,8 @@ public struct PackedValue: PackedStorage {
 
     /// Listpacks up to this size live in their entry: longer ones would need its wide header.
     static let inlineMax = 1000
+    /// No packed value grows past this, whatever the configuration says: changes cost its length.
+    static let bytesMax = 1 << 20
 
     @inline(__always)
     public init(_ access: Access, _ slot: Table.Slot, _ key: Key) {
@@ -21,12 +23,12 @@ public struct PackedValue: PackedStorage {
     }
 
     @inline(__always)
-    public var start: UnsafeMutablePointer<UInt8> { Table.entry(slot).packed.start }
+    public var start: UnsafeMutablePointer<UInt8> { Table.entry(slot).contents }
 
     @inline(__always)
     public mutating func splice(at: Int, removing: Int, inserting: Int) {
         let entry = Table.entry(slot)
-        if entry.encoding == .packed {
+        if entry.encoding == .packed || entry.encoding == .integers {
             spliceInline(entry, at: at, removing: removing, inserting: inserting)
         } else {
             spliceBlock(entry, at: at, removing: removing, inserting: inserting)
@@ -55,8 +57,9 @@ public struct PackedValue: PackedStorage {
         memcpy(block.bytes, value, at)
         memcpy(block.bytes + at + inserting, value + at + removing, old - at - removing)
         block.count = wanted
+        let outside: Encoding = entry.encoding == .packed ? .packedBlock : .integersBlock
         let moved = access.remade(slot, key, StringBlock.stride, entry.dot, entry.deadline)
-        moved.setEncoding(.packedBlock)
+        moved.setEncoding(outside)
         moved.block = block
     }
 
@@ -81,6 +84,13 @@ public struct PackedValue: PackedStorage {
 }
 
 extension Entry {
+    /// Where the bytes of a packed value or of a set of integers are.
+    @inline(__always)
+    var contents: UnsafeMutablePointer<UInt8> {
+        if encoding == .packed || encoding == .integers { return value.assumingMemoryBound(to: UInt8.self) }
+        return block.bytes
+    }
+
     /// The listpack of a `.packed` or `.packedBlock` value.
     @inline(__always)
     public var packed: Listpack {
