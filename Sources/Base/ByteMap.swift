@@ -42,10 +42,24 @@ public final class ByteMap<Value> {
 
     /// Where the key's value is, valid until the next insertion or removal.
     @inlinable
-    public func find(_ key: ByteView) -> UnsafeMutablePointer<Value>? {
+    public func find(_ key: ByteView) -> UnsafeMutablePointer<Value>? { find(key, hash: cs_hash(key.start, key.count)) }
+
+    /// The same for a caller who knows the key's `cs_hash` already.
+    @inlinable
+    @inline(__always)
+    public func find(_ key: ByteView, hash: UInt64) -> UnsafeMutablePointer<Value>? {
         if count == 0 { return nil }
-        let i = index(key, cs_hash(key.start, key.count))
+        let i = index(key, hash)
         return cells[i].name == nil ? nil : values + i
+    }
+
+    /// Some key and its value: the first at or after a cell that `number` picks. Valid until the next
+    /// insertion or removal.
+    public func some(_ number: UInt64) -> (ByteView, UnsafeMutablePointer<Value>)? {
+        if count == 0 { return nil }
+        var i = Int(truncatingIfNeeded: number) & (capacity &- 1)
+        while cells[i].name == nil { i = (i &+ 1) & (capacity &- 1) }
+        return (ByteView(UnsafePointer(cells[i].name.unsafelyUnwrapped), cells[i].nameCount), values + i)
     }
 
     public subscript(key: ByteView) -> Value? { find(key)?.pointee }
@@ -71,7 +85,7 @@ public final class ByteMap<Value> {
         var i = index(key, hash)
         if cells[i].name != nil { return values + i }
         if (count + 1) * 4 > capacity * 3 {
-            grow()
+            resize(to: capacity * 2)
             i = index(key, hash)
         }
         let name = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, key.count))
@@ -114,6 +128,7 @@ public final class ByteMap<Value> {
             hole = i
         }
         cells[hole] = Cell()
+        if capacity > 8 && count * 8 < capacity { resize(to: capacity / 4) }
         return value
     }
 
@@ -125,6 +140,7 @@ public final class ByteMap<Value> {
             cells[i] = Cell()
         }
         count = 0
+        if capacity > 8 { resize(to: 8) }
     }
 
     /// Visits all pairs, in no order. The map must not be changed meanwhile.
@@ -134,9 +150,9 @@ public final class ByteMap<Value> {
         }
     }
 
-    private func grow() {
+    private func resize(to size: Int) {
         let (oldCells, oldValues, oldCapacity) = (cells, values, capacity)
-        capacity *= 2
+        capacity = max(8, size)
         cells = .allocate(capacity: capacity)
         cells.initialize(repeating: Cell(), count: capacity)
         values = .allocate(capacity: capacity)

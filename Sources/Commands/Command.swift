@@ -105,12 +105,12 @@ public struct CommandFlags: OptionSet, Sendable {
     /// Its words may hold passwords, which the slow log must not show (`Executor.noteSlow`).
     public static let holdsSecrets = CommandFlags(rawValue: 1 << 21)
 
-    /// Redis' words, in the order COMMAND lists them. `protected` and `holdsSecrets` have none.
+    /// Redis' words, in the order COMMAND lists them. `protected`, `mayReplicate` and `holdsSecrets` have none.
     static let words: [(CommandFlags, StaticString)] = [
         (.write, "write"), (.readonly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"),
         (.pubsub, "pubsub"), (.noscript, "noscript"), (.blocking, "blocking"), (.loading, "loading"),
         (.stale, "stale"), (.skipMonitor, "skip_monitor"), (.skipSlowlog, "skip_slowlog"),
-        (.asking, "asking"), (.fast, "fast"), (.noAuth, "no_auth"), (.mayReplicate, "may_replicate"),
+        (.asking, "asking"), (.fast, "fast"), (.noAuth, "no_auth"),
         (.noMandatoryKeys, "no_mandatory_keys"), (.allowBusy, "allow_busy"),
         (.noAsyncLoading, "no_async_loading"), (.noMulti, "no_multi"),
         (.movableKeys, "movablekeys"),

@@ -82,7 +82,8 @@ extension Executor {
         line += " fd=\(details.descriptor) name=\(String(decoding: details.name, as: UTF8.self))"
         line += " age=\(now / 1000 - session.pointee.createdAt / 1000)"
         line += " idle=\(max(0, now / 1000 - Int64(card[.activeAt]) / 1000))"
-        line += " flags=\(flags(session)) db=\(card[.database]) sub=0 psub=0 ssub=0"
+        line += " flags=\(flags(session)) db=\(card[.database]) sub=\(card[.channels]) psub=\(card[.patterns])"
+        line += " ssub=\(card[.shardChannels])"
         line += " multi=\(isQueuing ? card[.queuedCount] : -1)"
         line += " qbuf=\(memory.pending) qbuf-free=\(memory.free) argv-mem=\(memory.words)"
         line += " multi-mem=\(memory.queued) rbs=\(memory.replyBlock)"
@@ -106,6 +107,7 @@ extension Executor {
         let mode = session.pointee.card.sessionMode
         let details = session.pointee.details
         var flags = ""
+        if mode.contains(.subscribed) { flags += "P" }
         if mode.contains(.multi) { flags += "x" }
         if mode.contains(.suspended) { flags += "b" }
         if details.watchFlag.isSet { flags += "d" }

@@ -35,6 +35,8 @@ extension Executor {
         }
         batchCount = 0
         argumentsUsed = 0
+        state.pointee.session = Executor.nobody
+        if _slowPath(pushes.areUnfinished) { finishPushes() }
     }
 
     private func prefetchEntries(_ count: Int) {

@@ -15,6 +15,7 @@ extension Executor {
             if !session.pointee.mode.contains(.pushedBack) { pushBack(session, from: request.pointee.start) }
             return
         }
+        if session.pointee.mode.contains(.hasDeferred) { flushDeferred(session) }
         if let error = request.pointee.error { return refuse(session, error) }
         if session.pointee.mode.contains(.replySkipNext) {
             session.pointee.mode.remove(.replySkipNext)
@@ -23,6 +24,7 @@ extension Executor {
         let mark = session.pointee.link.pointee.output.mark
         runChecked(session, request)
         applyReplyMode(session, mark)
+        if session.pointee.mode.contains(.hasDeferred) { flushDeferred(session) }
         markDirty(session.pointee.link)
     }
 
@@ -50,6 +52,10 @@ extension Executor {
         }
         if isOverMemory && usesMemory(session, command) {
             return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
+        }
+        if session.pointee.mode.contains(.subscribed) && !mayRunSubscribed(session, command) {
+            let name = node.commands.fullNames[Int(command.pointee.index)]
+            return reject(session, command, Executor.subscribedText(name))
         }
         if isPaused(session, command) { return pause(session, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
@@ -84,6 +90,21 @@ extension Executor {
         case "discard", "quit", "reset": return false
         default: return true
         }
+    }
+
+    /// In RESP2 nothing but messages can be told from replies while a client listens.
+    private func mayRunSubscribed(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
+        if session.pointee.version == 3 { return true }
+        switch node.commands.commands[Int(command.pointee.index)].name {
+        case "ping", "quit", "reset": return true
+        case "subscribe", "unsubscribe", "psubscribe", "punsubscribe", "ssubscribe", "sunsubscribe": return true
+        default: return false
+        }
+    }
+
+    private static func subscribedText(_ name: String) -> String {
+        "ERR Can't execute '\(name)': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in "
+            + "this context"
     }
 
     private func isPaused(_ session: SessionPointer, _ command: CommandPointer) -> Bool {

@@ -95,12 +95,11 @@ extension Executor {
     private func watchClients() {
         let now = state.pointee.moment.wall
         let timeout = Int64(settings.timeoutSeconds) * 1000
-        let limits = settings.outputLimits[.normal]
         for session in roster {
             let link = session.pointee.link
             publish(session)
             let idle = now - session.pointee.activeAt
-            if timeout > 0 && idle > timeout && !session.pointee.mode.contains(.suspended) {
+            if timeout > 0 && idle > timeout && session.pointee.mode.isDisjoint(with: [.suspended, .subscribed]) {
                 node.doors.log(.verbose, "Closing idle client")
                 close(session, afterReplies: false)
             }
@@ -114,7 +113,7 @@ extension Executor {
                 link.pointee.output.shrink(keep: max(Limits.replyBytesFirst, link.pointee.output.peak * 2))
             }
             link.pointee.output.peak = 0
-            checkSoftLimit(session, limits.soft, limits.softSeconds, now)
+            checkSoftLimit(session, now)
         }
     }
 
@@ -128,15 +127,16 @@ extension Executor {
         if idle || (capacity > 2 * Limits.inputRoomShown && peak < capacity / 2) { link.pointee.input.reset() }
     }
 
-    private func checkSoftLimit(_ session: SessionPointer, _ soft: Int, _ seconds: Int, _ now: Int64) {
+    private func checkSoftLimit(_ session: SessionPointer, _ now: Int64) {
         let details = session.pointee.details
-        guard soft > 0, session.pointee.link.pointee.output.pending > soft else {
+        let limit = settings.outputLimits[outputClass(session)]
+        guard limit.soft > 0, session.pointee.link.pointee.output.pending > limit.soft else {
             details.softLimitSince = 0
             return
         }
         if details.softLimitSince == 0 {
             details.softLimitSince = now
-        } else if now - details.softLimitSince > Int64(seconds) * 1000 {
+        } else if now - details.softLimitSince > Int64(limit.softSeconds) * 1000 {
             closeForOutput(session)
         }
     }

@@ -19,6 +19,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let tables: UnsafeMutablePointer<PartitionDatabase>
     let index: Int
     let mailbox = Mailbox()
+    let inbox = Inbox()
+    let broker: Broker
+    var pushes = Pushes()
     let statistics: Statistics
     /// Guards `roster` against other loops' readers (CLIENT LIST, INFO).
     let rosterLock = SpinLock()
@@ -65,6 +68,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         self.node = node
         self.index = index
         commandIndex = node.commands.index
+        broker = node.broker
         partitions = node.keyspace.partitions
         sharesKeyspace = node.configuration.settings.loops > 1
         tables = node.keyspace.tables
@@ -90,7 +94,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     /// Has the loop woken when mail arrives. The shell calls it before the loop runs.
-    public func connect(wake: @escaping @Sendable () -> Void) { mailbox.connect(wake) }
+    public func connect(wake: @escaping @Sendable () -> Void) {
+        mailbox.connect(wake)
+        inbox.connect(wake)
+    }
 
     // MARK: turns
 
@@ -103,7 +110,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         state.pointee.moment = Moment(
             wall: now, stamp: AccessStamp.fresh(frequency: state.pointee.countsFrequency, now: now))
         if _slowPath(node.configuration.version != settingsVersion) { refresh() }
+        if _slowPath(inbox.hasLetters) { takeLetters() }
         for work in mailbox.take() { work(self) }
+        if _slowPath(pushes.areUnfinished) { finishPushes() }
         if _slowPath(node.pause.until != 0) { node.endPause(ifDueAt: now) }
         if _slowPath(!served.isEmpty) { resumeServed() }
         if _slowPath(!deadlines.isEmpty) { endDueWaits(now) }
@@ -115,7 +124,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         statistics.add(.turns)
         statistics.raise(.longestTurn, to: monotonic &- turnStarted)
         node.reclaimer.leave(index)
-        return sleepTime(monotonic)
+        let sleep = sleepTime(monotonic)
+        if _slowPath(pushes.areUnfinished) { finishPushes() }
+        // Expired keys may have given clients something to read.
+        return dirty.isEmpty ? sleep : 0
     }
 
     /// Takes over settings that have changed. CONFIG SET calls it for its own loop: the very next command
@@ -157,7 +169,12 @@ public final class Executor: LinkHandler, @unchecked Sendable {
 
     func outputLimit(_ session: SessionPointer) -> Int {
         if session.pointee.mode.contains(.unauthenticated) { return Executor.unauthenticatedOutputBytes }
-        return settings.outputLimits[.normal].hard
+        return settings.outputLimits[outputClass(session)].hard
+    }
+
+    /// Which of the limits of `client-output-buffer-limit` applies to a client.
+    func outputClass(_ session: SessionPointer) -> ClientClass {
+        session.pointee.mode.contains(.subscribed) ? .pubsub : .normal
     }
 
     /// A client that has not authenticated may not let replies pile up (CVE-2025-21605).
@@ -236,6 +253,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         leave(session)
         unwatchAll(session)
         discardQueue(session)
+        unsubscribeAll(session)
         if session.pointee.mode.contains(.suspended) { dropWait(session) }
         rosterLock.withLock {
             let last = roster.removeLast()

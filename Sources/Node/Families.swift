@@ -6,6 +6,7 @@ extension Node {
         [
             ConfigCommands.commands,
             ConnectionCommands.commands,
+            PubSubCommands.commands,
             TransactionCommands.commands,
             StringCommands.commands,
             BitCommands.commands,

@@ -57,8 +57,11 @@ extension Info {
             "total_eviction_exceeded_time", "current_eviction_exceeded_time")
         add("keyspace_hits", hits)
         add("keyspace_misses", misses)
+        add("pubsub_channels", node.broker.count(.channel))
+        add("pubsub_patterns", node.broker.count(.pattern))
+        add("pubsubshard_channels", node.broker.count(.shard))
         addZeros(
-            "pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
+            "latest_fork_usec", "total_forks",
             "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
             "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",

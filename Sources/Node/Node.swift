@@ -19,6 +19,8 @@ public final class Node: @unchecked Sendable {
     public let latency = LatencyMonitor()
     public let errors = ErrorCounters()
     let memory = MemoryGauge()
+    /// Who listens to which channels.
+    let broker: Broker
     /// 40 hexadecimal digits, new at every start.
     public let runID: String
     /// ms since 1970.
@@ -46,6 +48,7 @@ public final class Node: @unchecked Sendable {
         reclaimer = Reclaimer(readers: settings.loops + 1)
         keyspace = Keyspace(databases: settings.databases, reclaimer: reclaimer, disposer: doors.disposer)
         keyspace.shared.pointee.events = KeyEventsSink()
+        broker = Broker(loops: settings.loops)
         counters = .allocate(capacity: 2)
         counters.initialize(repeating: 0, count: 2)
         var random = PRNG(seed: seed)
@@ -53,7 +56,10 @@ public final class Node: @unchecked Sendable {
         executors = (0..<settings.loops).map { Executor(node: self, index: $0, seed: random.next()) }
     }
 
-    deinit { counters.deallocate() }
+    deinit {
+        broker.free()
+        counters.deallocate()
+    }
 
     private static func hexDigits(_ count: Int, _ random: inout PRNG) -> String {
         let digits = Array("0123456789abcdef")

@@ -58,8 +58,13 @@ struct SessionMode: OptionSet {
     /// Its user may not do everything: each request is checked (`Executor.permits`).
     static let restricted = SessionMode(rawValue: 1 << 20)
 
+    /// Listens to channels or patterns.
+    static let subscribed = SessionMode(rawValue: 512)
+    /// Messages wait for the end of the command that it runs.
+    static let hasDeferred = SessionMode(rawValue: 1024)
+
     /// Modes that the hot path must leave to the slow one.
-    static let special = SessionMode(rawValue: 0x1ff | 1 << 20)
+    static let special = SessionMode(rawValue: 0x7ff | 1 << 20)
 }
 
 /// The cold part of a session.
@@ -79,6 +84,10 @@ final class SessionDetails {
     /// WATCH: raised when a watched key changes; the keys, to find their partitions again.
     let watchFlag = WatchFlag()
     var watchedKeys: [WatchedName] = []
+    /// What it listens to; nil: nothing.
+    var subscriptions: Subscriptions?
+    /// Messages that came while it ran a command.
+    var deferred: [UInt8] = []
     /// Why it is suspended. Changed by its loop under the roster lock.
     var block: Block?
     /// Counted as disconnected. Under the roster lock.

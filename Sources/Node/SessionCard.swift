@@ -10,6 +10,8 @@ struct SessionCard: @unchecked Sendable {
         case mode, linkState, database, version, activeAt, lastCommand, queuedCount, queuedBytes
         case inputPending, inputCapacity
         case replyBlock, replyPending, replyPeak, replyChain, replyChainCount
+        /// Written when they change.
+        case channels, patterns, shardChannels
     }
 
     private let words: UnsafeMutablePointer<UInt64>

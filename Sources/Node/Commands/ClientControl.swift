@@ -47,7 +47,7 @@ extension Call {
 
     func clientPause() {
         var onlyWrites = false
-        if count > 4 { return replyTooManyWords() }
+        if count > 4 { return replyTooManyWords("CLIENT") }
         if count == 4 {
             onlyWrites = self[3].isWord("write")
             if !onlyWrites && !self[3].isWord("all") { return fail("ERR CLIENT PAUSE mode must be WRITE or ALL") }
@@ -60,9 +60,9 @@ extension Call {
     }
 
     /// What Redis says of a known subcommand with words that fit none of its forms.
-    private func replyTooManyWords() {
+    func replyTooManyWords(_ container: StaticString) {
         reply.error(
-            "ERR unknown subcommand or wrong number of arguments for '\(self[1].text)'. Try CLIENT HELP.")
+            "ERR unknown subcommand or wrong number of arguments for '\(self[1].text)'. Try \(container) HELP.")
     }
 
     /// A timeout in milliseconds as a deadline, ms since 1970; 0 stays 0. Replies if it is none.
@@ -78,7 +78,7 @@ extension Call {
     }
 
     func clientUnblock() {
-        if count > 4 { return replyTooManyWords() }
+        if count > 4 { return replyTooManyWords("CLIENT") }
         var withError = false
         if count == 4 {
             withError = self[3].isWord("error")

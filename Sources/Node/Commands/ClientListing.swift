@@ -13,7 +13,7 @@ extension Call {
     func clientList() {
         if count == 4 && self[2].isWord("type") {
             guard let kind = clientKind(3) else { return }
-            if kind != .normal { return reply.verbatim("") }
+            return replyDescriptions(of: nil, kind)
         } else if count > 3 && self[2].isWord("id") {
             guard let ids = clientIDs() else { return }
             return replyDescriptions(of: ids)
@@ -33,7 +33,7 @@ extension Call {
     }
 
     /// In the order of the ids asked for; of all clients: in the order in which they came.
-    private func replyDescriptions(of ids: [UInt64]?) {
+    private func replyDescriptions(of ids: [UInt64]?, _ kind: Kind? = nil) {
         let wanted = ids.map { Set($0) }
         var lines: [UInt64: String] = [:]
         executor.publishAll()
@@ -42,6 +42,7 @@ extension Call {
                 for session in executor.roster where !session.pointee.details.isGone {
                     let id = session.pointee.id
                     if let wanted, !wanted.contains(id) { continue }
+                    if let kind, kind != Kind(session) { continue }
                     let isCaller = session == self.session
                     lines[id] = executor.describe(session, now: now, running: isCaller ? self : nil)
                 }
@@ -54,6 +55,10 @@ extension Call {
     /// Redis' kinds of clients; replies if the word is none of them.
     private enum Kind {
         case normal, master, replica, pubsub
+
+        init(_ session: SessionPointer) {
+            self = session.pointee.card.sessionMode.contains(.subscribed) ? .pubsub : .normal
+        }
     }
 
     private func clientKind(_ word: Int) -> Kind? {
@@ -81,7 +86,7 @@ extension Call {
         func fits(_ session: SessionPointer, now: Int64) -> Bool {
             let details = session.pointee.details
             if let id, session.pointee.id != id { return false }
-            if let kind, kind != .normal { return false }
+            if let kind, kind != Kind(session) { return false }
             if let user, details.user != user { return false }
             if let address, details.address != address { return false }
             if let localAddress, details.localAddress != localAddress { return false }
@@ -158,6 +163,7 @@ extension Call {
     /// Counts the clients that the filter fits as gone and has their loops close them; answers how many.
     private func kill(_ filter: KillFilter) -> Int {
         var killed = 0
+        executor.publishAll()
         for executor in node.executors {
             var ids: Set<UInt64> = []
             executor.rosterLock.withLock {

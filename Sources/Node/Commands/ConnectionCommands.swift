@@ -71,6 +71,11 @@ enum ConnectionCommands {
 extension Call {
     fileprivate func ping() {
         if count > 2 { return replyWrongArity("ping") }
+        if _slowPath(session.pointee.mode.contains(.subscribed) && session.pointee.version == 2) {
+            reply.array(2)
+            reply.bulk("pong")
+            return reply.bulk(count == 2 ? self[1] : ByteView(""))
+        }
         if count == 2 { reply.bulk(self[1]) } else { reply.raw("+PONG\r\n") }
     }
 
@@ -217,6 +222,7 @@ extension Executor {
     func reset(_ session: SessionPointer) {
         discardQueue(session)
         unwatchAll(session)
+        unsubscribeAll(session)
         session.pointee.mode.subtract([.replyOff, .replySkipNext])
         session.pointee.database = 0
         session.pointee.version = 2
