@@ -45,6 +45,8 @@ extension Mutation {
             if let place { access.setDeadline(place, key, deadline) }
         case .add(let increment):
             if let place, Table.entry(place).encoding == .integer { access.addInteger(key, place, increment) }
+        case .raise(let register, let rank, let isDense):
+            access.applyRaise(register, rank, isDense: isDense, key, place)
         case .putValue(let entry): access.putCopy(of: entry, key, place)
         case .list(let change): access.apply(change, key, place)
         case .set(let change): access.apply(change, key, place)

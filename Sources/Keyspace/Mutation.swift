@@ -31,6 +31,8 @@ public struct Mutation {
         case add(Int64)
         /// Bytes were written at an offset of a string, zeros before them if it was shorter.
         case splice(offset: Int, ByteView)
+        /// A register of a HyperLogLog went up to a rank; the value is in its dense form afterwards or is not.
+        case raise(register: Int, rank: UInt8, isDense: Bool)
         /// The key holds a value equal to this entry's now (a collection, copied or computed whole), with the
         /// entry's deadline.
         case putValue(Entry)

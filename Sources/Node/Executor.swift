@@ -150,6 +150,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     private func apply() {
         state.pointee.bulkBytesMax = settings.bulkBytesMax
         state.pointee.countsFrequency = settings.countsFrequency
+        node.keyspace.shared.pointee.packing.adopt(settings)
         slowTicks = slowThreshold
         statistics.histogramStep = settings.latencyTracking ? 1 : 0
         for session in roster {

@@ -10,6 +10,7 @@ extension Node {
             TransactionCommands.commands,
             StringCommands.commands,
             BitCommands.commands,
+            HyperLogLogCommands.commands,
             KeyCommands.commands,
             ClientCommands.commands,
             ServerCommands.commands,

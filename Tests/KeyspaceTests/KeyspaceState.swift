@@ -81,6 +81,8 @@ struct RecordedMutation: Sendable {
         case .delete: change = .plain { .delete }
         case .deadline(let deadline): change = .plain { .deadline(deadline) }
         case .add(let increment): change = .plain { .add(increment) }
+        case .raise(let register, let rank, let isDense):
+            change = .plain { .raise(register: register, rank: rank, isDense: isDense) }
         case .putValue(let entry): change = .value(ClonedEntry(entry))
         case .list, .set, .sortedSet, .hash, .stream:
             preconditionFailure("changes of this type's elements are not recorded yet")
