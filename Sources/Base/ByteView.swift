@@ -77,8 +77,8 @@ public struct ByteView {
 extension [UInt8] {
     /// Lends the bytes as a view for the time of the call.
     @inline(__always)
-    public func withView<R>(_ body: (ByteView) throws -> R) rethrows -> R {
-        try withUnsafeBufferPointer { buffer in
+    public func withView<R, E: Error>(_ body: (ByteView) throws(E) -> R) throws(E) -> R {
+        try withUnsafeBufferPointer { buffer throws(E) in
             guard let base = buffer.baseAddress else { return try body(ByteView("")) }
             return try body(ByteView(base, buffer.count))
         }
@@ -88,7 +88,7 @@ extension [UInt8] {
 extension String {
     /// Lends the UTF-8 bytes as a view for the time of the call.
     @inline(__always)
-    public func withView<R>(_ body: (ByteView) throws -> R) rethrows -> R {
+    public func withView<R, E: Error>(_ body: (ByteView) throws(E) -> R) throws(E) -> R {
         try [UInt8](utf8).withView(body)
     }
 }

@@ -92,7 +92,7 @@ extension Executor {
         line += " omem=\(memory.replyChain) tot-mem=\(memory.total)"
         line += " events=\(card.state.contains(.congested) ? "rw" : "r")"
         line += " cmd=\(command >= 0 ? node.commands.fullNames[command] : "NULL")"
-        line += " user=\(String(decoding: details.user, as: UTF8.self)) redir=-1 resp=\(card[.version])"
+        line += " user=\(String(decoding: details.user.name, as: UTF8.self)) redir=-1 resp=\(card[.version])"
         return line
     }
 

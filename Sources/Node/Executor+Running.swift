@@ -18,6 +18,7 @@ extension Executor {
         statistics.add(.commandsProcessed, count)
         lastTicks = cs_ticks()
         pausing = node.pause.until != 0
+        if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
         if _slowPath(isOverMemory || settings.maxMemory > 0) { checkMemory() }
         var i = 0
         while i < count {

@@ -45,6 +45,7 @@ extension Executor {
         let hidden: (Int) -> Bool =
             switch node.commands.commands[Int(command.pointee.index)].name {
             case "hello": { Executor.followsAuth(words, $0) }
+            case "setuser": { $0 > 1 }
             case "set": { Executor.isSecretValue(words, $0) }
             default: { $0 > 0 }
             }

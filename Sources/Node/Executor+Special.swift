@@ -50,6 +50,10 @@ extension Executor {
         if inMulti && command.pointee.flags.contains(.noMulti) {
             return reject(session, command, "ERR Command not allowed inside a transaction")
         }
+        if let denial = permits(session, command, words, count) {
+            logDenial(session, denial, command, words, logContext(session))
+            return reject(session, command, denial.reply(node.users.commands.fullNames[Int(command.pointee.index)]))
+        }
         if isOverMemory && usesMemory(session, command) {
             return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
         }

@@ -75,8 +75,22 @@ extension Executor {
         state.pointee.inTransaction = true
         for queued in queue {
             prepare(session, queued.command, queued.arguments, queued.count, output)
-            runQueued(session, queued, output)
+            if let denial = permits(session, queued.command, queued.arguments, queued.count) {
+                refuseQueued(session, queued, denial, output)
+            } else {
+                runQueued(session, queued, output)
+            }
         }
+    }
+
+    /// What the user was still allowed when it queued the command.
+    private func refuseQueued(
+        _ session: SessionPointer, _ queued: QueuedCommand, _ denial: Denial,
+        _ output: UnsafeMutablePointer<OutputBuffer>
+    ) {
+        logDenial(session, denial, queued.command, queued.arguments, .multi)
+        ReplyWriter(output, version: session.pointee.version).error(denial.replyInTransaction)
+        countError(output)
     }
 
     /// One command of a transaction, whose partitions are all locked.

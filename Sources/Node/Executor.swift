@@ -30,6 +30,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let state: UnsafeMutablePointer<CallState>
     private(set) var settings: Settings
     private var settingsVersion: UInt64
+    /// The users as the sessions know them, and where to see whether they have changed.
+    var usersVersion: UInt64
+    let usersVersionNow: UnsafePointer<UInt64>
 
     /// Requests parsed and not run yet.
     let batch: UnsafeMutablePointer<Request>
@@ -76,6 +79,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         statistics = Statistics(commandCount: node.commands.commands.count)
         settingsVersion = node.configuration.version
         settings = node.configuration.settings
+        usersVersion = node.users.version
+        usersVersionNow = node.users.versionWord
         knownExpiry = .allocate(capacity: 1)
         knownExpiry.initialize(to: UInt64(bitPattern: .max))
         batch = .allocate(capacity: Limits.batchCommands)
@@ -90,6 +95,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
             let call = Call(state)
             call.executor.wait(call, wait.assumingMemoryBound(to: Wait.self).pointee)
         }
+        state.pointee.readsAnyKey = { Call($0).sessionMayReadAnyKey }
         apply()
     }
 
@@ -204,7 +210,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
             node.clientDisconnected()
             return refuse(link, "-ERR max number of clients reached\r\n")
         }
-        if settings.protectedMode && settings.requirePassword.isEmpty && cs_peer_is_local(link.pointee.descriptor) == 0
+        if settings.protectedMode && node.users.defaultNeedsNoPassword && cs_peer_is_local(link.pointee.descriptor) == 0
         {
             node.clientDisconnected()
             return refuse(link, Executor.protectedText)
@@ -212,7 +218,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         let session = SessionPointer.allocate(capacity: 1)
         let details = SessionDetails(
             descriptor: link.pointee.descriptor, address: Executor.address(link, peer: true),
-            localAddress: Executor.address(link, peer: false))
+            localAddress: Executor.address(link, peer: false), user: node.users.open,
+            permissions: node.users.permissions(of: node.users.open))
         details.isUnixSocket = details.address.hasPrefix("/")
         let now = state.pointee.moment.wall
         session.initialize(
@@ -220,12 +227,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
                 link: link, id: node.nextClientID(), createdAt: now, activeAt: now, details: details,
                 rosterIndex: roster.count))
         session.pointee.rules.bulkBytesMax = settings.bulkBytesMax
-        if !settings.requirePassword.isEmpty {
-            session.pointee.mode.insert(.unauthenticated)
-            session.pointee.rules.authenticated = false
-        }
+        beNobody(session)
         link.pointee.session = UnsafeMutableRawPointer(session)
-        link.pointee.output.hardLimit = outputLimit(session)
         publish(session)
         rosterLock.withLock { roster.append(session) }
     }

@@ -75,6 +75,10 @@ extension Info {
             "reply_buffer_expands")
         add("client_query_buffer_limit_disconnections", node.total(.queryBufferDisconnects))
         add("client_output_buffer_limit_disconnections", node.total(.outputBufferDisconnects))
+        add("acl_access_denied_auth", node.total(.deniedLogins))
+        add("acl_access_denied_cmd", node.total(.deniedCommands))
+        add("acl_access_denied_key", node.total(.deniedKeys))
+        add("acl_access_denied_channel", node.total(.deniedChannels))
     }
 
     mutating func commandStatistics() {

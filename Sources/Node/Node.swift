@@ -18,6 +18,8 @@ public final class Node: @unchecked Sendable {
     public let slowlog = Slowlog()
     public let latency = LatencyMonitor()
     public let errors = ErrorCounters()
+    let users: Users
+    let accessLog = AccessLog()
     let memory = MemoryGauge()
     /// Who listens to which channels.
     let broker: Broker
@@ -37,12 +39,18 @@ public final class Node: @unchecked Sendable {
     let forgeryLog = MinuteGate()
     private let counters: UnsafeMutablePointer<UInt64>
 
-    public init(configuration: Configuration, doors: Doors, wall: Int64, seed: UInt64) {
+    public convenience init(configuration: Configuration, doors: Doors, wall: Int64, seed: UInt64) {
+        self.init(configuration: configuration, doors: doors, wall: wall, seed: seed, families: Node.families)
+    }
+
+    /// With other commands than the server's.
+    init(configuration: Configuration, doors: Doors, wall: Int64, seed: UInt64, families: [[Command]]) {
         self.configuration = configuration
         self.doors = doors
         startedAt = wall
         let settings = configuration.settings
-        commands = CommandTable(families: Node.families)
+        commands = CommandTable(families: families)
+        users = Users(RuleCommands(commands))
         for (old, new) in configuration.renamedCommands { _ = commands.rename(old, to: new) }
         // One reader more than loops: tests and tools that look in from outside.
         reclaimer = Reclaimer(readers: settings.loops + 1)
@@ -53,6 +61,7 @@ public final class Node: @unchecked Sendable {
         counters.initialize(repeating: 0, count: 2)
         var random = PRNG(seed: seed)
         runID = Node.hexDigits(40, &random)
+        loadUsers()
         executors = (0..<settings.loops).map { Executor(node: self, index: $0, seed: random.next()) }
     }
 
@@ -109,6 +118,8 @@ public struct Doors: Sendable {
     public var log: @Sendable (LogLevel, String) -> Void
     /// Ends the process (SHUTDOWN).
     public var shutDown: @Sendable () -> Void
+    /// So many bytes that nobody can guess (ACL GENPASS).
+    public var secretBytes: @Sendable (Int) -> [UInt8] = { SecretBytes.make($0) }
     /// Blocks the calling thread, microseconds (DEBUG SLEEP).
     public var sleep: @Sendable (Int) -> Void
     /// What the operating system says of the process.

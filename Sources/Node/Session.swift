@@ -76,7 +76,12 @@ final class SessionDetails {
     var name: [UInt8] = []
     var libraryName: [UInt8] = []
     var libraryVersion: [UInt8] = []
-    var user: [UInt8] = Array("default".utf8)
+    /// Changed by its loop, under the roster lock.
+    var user: User
+    /// The user's, as the loop last saw them.
+    var permissions: Permissions
+    /// It has shown a password, or none was needed when it came.
+    var isAuthenticated = false
     var noEvict = false
     /// MULTI's queue.
     var queue: [QueuedCommand] = []
@@ -97,7 +102,9 @@ final class SessionDetails {
     /// The largest unparsed input since the last look.
     var inputPeak = 0
 
-    init(descriptor: Int32, address: String, localAddress: String) {
+    init(descriptor: Int32, address: String, localAddress: String, user: User, permissions: Permissions) {
+        self.user = user
+        self.permissions = permissions
         self.descriptor = descriptor
         self.address = address
         self.localAddress = localAddress

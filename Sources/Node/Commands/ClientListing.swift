@@ -76,7 +76,7 @@ extension Call {
     private struct KillFilter {
         var id: UInt64?
         var kind: Kind?
-        var user: [UInt8]?
+        var user: User?
         var address: String?
         var localAddress: String?
         /// Seconds.
@@ -87,7 +87,7 @@ extension Call {
             let details = session.pointee.details
             if let id, session.pointee.id != id { return false }
             if let kind, kind != Kind(session) { return false }
-            if let user, details.user != user { return false }
+            if let user, details.user !== user { return false }
             if let address, details.address != address { return false }
             if let localAddress, details.localAddress != localAddress { return false }
             if let age, now / 1000 - session.pointee.createdAt / 1000 < age { return false }
@@ -141,8 +141,8 @@ extension Call {
         } else if self[i].isWord("laddr") {
             filter.localAddress = value.text
         } else if self[i].isWord("user") {
-            guard value == ByteView("default") else { return refused("ERR No such user '\(value.text)'") }
-            filter.user = value.bytes
+            guard let user = node.users.find(value) else { return refused("ERR No such user '\(value.text)'") }
+            filter.user = user
         } else if self[i].isWord("maxage") {
             guard let age = integer(i + 1, error: "ERR maxage is not an integer or out of range") else { return false }
             if age <= 0 { return refused("ERR maxage should be greater than 0") }
@@ -160,15 +160,21 @@ extension Call {
         return false
     }
 
-    /// Counts the clients that the filter fits as gone and has their loops close them; answers how many.
     private func kill(_ filter: KillFilter) -> Int {
+        disconnect { session in
+            filter.fits(session, now: now) && !(filter.skipMe && session == self.session)
+        }
+    }
+
+    /// Counts clients of all loops as gone and has their loops close them, the caller excepted, who is still to get
+    /// its reply; answers how many. `fits` runs under a roster lock.
+    func disconnect(_ fits: (SessionPointer) -> Bool) -> Int {
         var killed = 0
         executor.publishAll()
         for executor in node.executors {
             var ids: Set<UInt64> = []
             executor.rosterLock.withLock {
-                for session in executor.roster where filter.fits(session, now: now) {
-                    if filter.skipMe && session == self.session { continue }
+                for session in executor.roster where fits(session) {
                     if session.pointee.details.leave() { ids.insert(session.pointee.id) }
                 }
             }

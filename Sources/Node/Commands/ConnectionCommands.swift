@@ -87,35 +87,20 @@ extension Call {
 
     fileprivate func auth() {
         if count > 3 { return fail(ErrorText.syntax) }
-        if count == 2 && settings.requirePassword.isEmpty {
+        if count == 2 && node.users.defaultNeedsNoPassword {
             return fail(
                 "ERR AUTH <password> called without any password configured for the default user. "
                     + "Are you sure your configuration is correct?")
         }
-        let isDefault = count == 2 || self[1] == ByteView("default")
-        if authenticate(isDefault: isDefault, self[count - 1]) { reply.ok() } else { replyWrongPassword() }
+        let name = count == 2 ? ByteView("default") : self[1]
+        let isRight = executor.authenticate(session, name, self[count - 1], word: self[0])
+        if isRight { reply.ok() } else { replyWrongPassword() }
     }
 
     private func fail(_ text: String) { reply.error(text) }
 
     private func replyWrongPassword() {
         reply.error("WRONGPASS invalid username-password pair or user is disabled.")
-    }
-
-    /// Whether the password is right (any is, when none is set). Takes the same time for every wrong one.
-    private func authenticate(isDefault: Bool, _ password: ByteView) -> Bool {
-        let wanted = settings.requirePassword
-        let isRight = wanted.isEmpty || wanted.withView { Call.isSame($0, password) }
-        guard isDefault && isRight else { return false }
-        executor.admit(session)
-        return true
-    }
-
-    /// Compares in a time that does not tell where the first difference is.
-    private static func isSame(_ wanted: ByteView, _ given: ByteView) -> Bool {
-        var difference = wanted.count ^ given.count
-        for i in 0..<given.count { difference |= Int(given[i] ^ wanted[i % wanted.count]) }
-        return difference == 0
     }
 
     fileprivate func hello() {
@@ -128,9 +113,8 @@ extension Call {
             version = UInt8(wanted)
         }
         guard let options = helloOptions() else { return }
-        if let password = options.password {
-            let isRight = authenticate(isDefault: options.user == "default", password)
-            guard isRight else { return replyWrongPassword() }
+        if let (name, password) = options.login, !executor.authenticate(session, name, password, word: self[0]) {
+            return replyWrongPassword()
         }
         if session.pointee.mode.contains(.unauthenticated) {
             return fail(
@@ -147,8 +131,7 @@ extension Call {
     static let badNameText = "ERR Client names cannot contain spaces, newlines or special characters."
 
     private struct HelloOptions {
-        var user = ""
-        var password: ByteView?
+        var login: (ByteView, ByteView)?
         var name: ByteView?
     }
 
@@ -157,8 +140,7 @@ extension Call {
         var i = 2
         while i < count {
             if self[i].isWord("auth") && i + 2 < count {
-                options.user = self[i + 1].text
-                options.password = self[i + 2]
+                options.login = (self[i + 1], self[i + 2])
                 i += 3
             } else if self[i].isWord("setname") && i + 1 < count {
                 options.name = self[i + 1]
@@ -204,13 +186,6 @@ public enum Version {
 }
 
 extension Executor {
-    /// The client has shown a right password.
-    func admit(_ session: SessionPointer) {
-        session.pointee.mode.remove(.unauthenticated)
-        session.pointee.rules.authenticated = true
-        session.pointee.link.pointee.output.hardLimit = outputLimit(session)
-    }
-
     /// Names the client; answers false if the name has characters a name may not have.
     func setName(_ session: SessionPointer, _ name: ByteView) -> Bool {
         for i in 0..<name.count where name[i] < 33 || name[i] > 126 { return false }
@@ -231,9 +206,6 @@ extension Executor {
             session.pointee.details.name = []
             session.pointee.details.noEvict = false
         }
-        if !settings.requirePassword.isEmpty {
-            session.pointee.mode.insert(.unauthenticated)
-            session.pointee.rules.authenticated = false
-        }
+        beNobody(session)
     }
 }

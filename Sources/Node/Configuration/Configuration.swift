@@ -23,17 +23,24 @@ public final class Configuration: @unchecked Sendable {
     public private(set) var warnings: [String]
     /// `rename-command`: the old and the new name; an empty new name removes the command.
     public let renamedCommands: [(String, String)]
+    /// Who may do what at start.
+    let users: ConfiguredUsers
 
     /// Called with every change before it is published, outside of any lock a reader needs; a returned
     /// text refuses it, and the callee has then undone what it did. The text is Redis' reason
     /// ("Unable to listen on this port: ..."); put "port: " or another parameter's name and ": " before it
     /// to say which of several changed parameters is to blame. Set once, before the loops run.
     public var onChange: (@Sendable (_ old: Settings, _ new: Settings) -> String?)?
+    /// Called when `requirepass` has changed: it is the default user's password.
+    var onPasswordChange: (@Sendable (String) -> Void)?
+    /// The users as the configuration file is to have them, a line each; nil: the file is to have none.
+    var userLines: (@Sendable () -> [[UInt8]])?
 
     /// The defaults, without a file.
-    public convenience init() { self.init(ConfigurationLoader(), file: nil) }
+    public convenience init() { self.init(ConfigurationLoader(), file: nil, users: ConfiguredUsers()) }
 
-    init(_ loader: ConfigurationLoader, file: String?) {
+    private init(_ loader: ConfigurationLoader, file: String?, users: ConfiguredUsers) {
+        self.users = users
         values = loader.values
         current = Settings(loader.values)
         warnings = loader.warnings
@@ -58,7 +65,7 @@ public final class Configuration: @unchecked Sendable {
         }
         if options.readsStandardInput { try loader.loadStandardInput() }
         try loader.load(options: options.lines)
-        return Configuration(loader, file: file)
+        return Configuration(loader, file: file, users: try ConfiguredUsers(loader))
     }
 
     /// Adds a line to `warnings`. Before the loops run.
@@ -150,6 +157,7 @@ public final class Configuration: @unchecked Sendable {
             current = after
         }
         cs_store_u64(versionWord, version &+ 1)
+        if before.requirePassword != after.requirePassword { onPasswordChange?(after.requirePassword) }
         return nil
     }
 
@@ -204,7 +212,8 @@ public final class Configuration: @unchecked Sendable {
         guard let file else { return "ERR The server is running without a config file" }
         return changing.withLock { () -> String? in
             let rewriter = ConfigurationRewriter(
-                path: file, startDirectory: startDirectory, values: snapshot, everything: everything)
+                path: file, startDirectory: startDirectory, values: snapshot, users: userLines?(),
+                everything: everything)
             do throws(FileError) {
                 try rewriter.rewrite()
                 return nil

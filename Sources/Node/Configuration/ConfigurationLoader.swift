@@ -24,6 +24,8 @@ struct ConfigurationLoader {
     /// What relative paths are relative to, also after the server has changed to `dir`.
     let startDirectory: String
     private(set) var renamedCommands: [(String, String)] = []
+    /// `user`: where, the name and the rules.
+    private(set) var users: [(place: String, name: String, rules: [String])] = []
     private var trialTable: CommandTable?
     /// Names (as given) that were accepted without an effect, with their place.
     private var ignored: [(Place, String)] = []
@@ -134,7 +136,7 @@ struct ConfigurationLoader {
         case "rename-command":
             guard arguments.count == 2 else { throw Refusal(text: "wrong number of arguments") }
             try rename(arguments[0], to: arguments[1])
-        case "user": throw Refusal(text: "this version has no ACL users in its configuration yet")
+        case "user": try addUser(arguments, place)
         case "loadmodule": throw Refusal(text: "modules cannot be loaded into this server")
         case "sentinel": throw Refusal(text: "this server has no sentinel mode")
         default:
@@ -151,6 +153,17 @@ struct ConfigurationLoader {
         guard old.withView({ table.find($0) }) != nil else { throw Refusal(text: "there is no command '\(old)'") }
         guard table.rename(old, to: new) else { throw Refusal(text: "there is already a command '\(new)'") }
         renamedCommands.append((old, new))
+    }
+
+    /// Rules are looked at when all is loaded: `acl-pubsub-default` may come later.
+    private mutating func addUser(_ words: [String], _ place: Place) throws(Refusal) {
+        guard let name = words.first else { throw Refusal(text: "wrong number of arguments") }
+        if users.contains(where: { $0.name == name }) {
+            throw Refusal(
+                text: "Error in user declaration '\(name)': Duplicate user found. "
+                    + "A user can only be defined once in config files")
+        }
+        users.append((place.text, name, Array(words.dropFirst())))
     }
 
     private mutating func set(_ index: Int, _ words: [String], _ place: Place) throws(Refusal) {

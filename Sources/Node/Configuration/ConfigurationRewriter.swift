@@ -1,3 +1,5 @@
+import Base
+
 /// Writes changed parameters back to the configuration file: comments, blank lines, order and every
 /// line whose value still holds stay as they are; what the file has no line for goes to its end.
 struct ConfigurationRewriter {
@@ -7,6 +9,8 @@ struct ConfigurationRewriter {
     /// What relative paths in the file are relative to.
     let startDirectory: String
     let values: Values
+    /// Lines for the users, in place of those that are there; nil: they stay as they are.
+    let users: [[UInt8]]?
     let everything: Bool
 
     func rewrite() throws(FileError) {
@@ -14,6 +18,7 @@ struct ConfigurationRewriter {
         var lines = ConfigurationText.lines(old)
         for index in changed(from: try loaded(old)) { replace(index, in: &lines) }
         if everything { addMissing(to: &lines) }
+        if let users { replaceUsers(users, in: &lines) }
         // What an included file sets again after our line still differs: the end of the file decides.
         for index in changed(from: try loaded(joined(lines))) { append(index, to: &lines) }
         let new = joined(lines)
@@ -67,11 +72,29 @@ struct ConfigurationRewriter {
         }
     }
 
-    private func append(_ index: Int, to lines: inout [[UInt8]]) {
-        if !lines.contains(Array(Self.marker.utf8)) {
-            if !lines.isEmpty { lines.append([]) }
-            lines.append(Array(Self.marker.utf8))
+    private func replaceUsers(_ users: [[UInt8]], in lines: inout [[UInt8]]) {
+        let word = Array("user".utf8)
+        let places = lines.indices.filter { i in
+            ConfigurationText.words(ConfigurationText.trimmed(lines[i]))?.first.map { name in
+                name.withView { view in word.withView { view.equalsIgnoringCase($0) } }
+            } ?? false
         }
+        let start = places.first
+        for place in places.reversed() { lines.remove(at: place) }
+        if users.isEmpty { return }
+        if let start { return lines.insert(contentsOf: users, at: start) }
+        mark(&lines)
+        lines += users
+    }
+
+    private func mark(_ lines: inout [[UInt8]]) {
+        if lines.contains(Array(Self.marker.utf8)) { return }
+        if !lines.isEmpty { lines.append([]) }
+        lines.append(Array(Self.marker.utf8))
+    }
+
+    private func append(_ index: Int, to lines: inout [[UInt8]]) {
+        mark(&lines)
         let name = ParameterTable.all[index].name
         // Whatever rules the lines above have made, they must not be added to.
         if name == "save" && !values[index].isEmpty { lines.append(Array("save \"\"".utf8)) }

@@ -7,7 +7,6 @@ extension ParameterTable {
         "this server has no active defragmentation",
         reply: "Active defragmentation cannot be enabled: it requires a Redis server compiled with a modified "
             + "Jemalloc like the one shipped by default with the Redis source distribution")
-    private static let noACL = "this version reads no ACL file yet"
 
     static let persistenceParameters = [
         Parameter("appendonly", .yesNo, "no", [], .refused(noStorage)),
@@ -110,7 +109,7 @@ extension ParameterTable {
 
     /// About workings of Redis that have no counterpart here.
     static let acceptedParameters = [
-        Parameter("aclfile", .text(.any), "", .immutable, .refused(noACL)),
+        Parameter("aclfile", .text(.any), "", .immutable),
         Parameter("io-threads-do-reads", .yesNo, "no", .immutable, .accepted),
         Parameter("activerehashing", .yesNo, "yes", [], .accepted),
         Parameter("activedefrag", .yesNo, "no", [], defragmentation),

@@ -117,6 +117,10 @@ public final class Settings: Sendable {
     public let keyspaceEvents: KeyspaceEvents
     public let trackingKeysMax: Int
     public let aclLogLength: Int
+    /// Whether new selectors may use all channels.
+    public let aclAllowsChannels: Bool
+    /// As given, relative to `directory`; empty: none.
+    public let aclFile: String
 
     // Encodings.
     public let hashMaxListpackEntries: Int
@@ -189,6 +193,8 @@ public final class Settings: Sendable {
         keyspaceEvents = KeyspaceEvents(text: notifyKeyspaceEvents) ?? []
         trackingKeysMax = values.integer("tracking-table-max-keys")
         aclLogLength = values.integer("acllog-max-len")
+        aclAllowsChannels = values.text("acl-pubsub-default") == "allchannels"
+        aclFile = values.text("aclfile")
         hashMaxListpackEntries = values.integer("hash-max-listpack-entries")
         hashMaxListpackValue = values.integer("hash-max-listpack-value")
         listMaxListpackSize = values.integer("list-max-listpack-size")
