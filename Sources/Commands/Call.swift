@@ -207,7 +207,7 @@ public struct Call {
     private func readSpecially(_ key: Key) -> Entry? {
         let access = access(key)
         guard let entry = access.peek(key) else {
-            access.partition.pointee.misses &+= 1
+            access.missed(key)
             return nil
         }
         access.partition.pointee.hits &+= 1

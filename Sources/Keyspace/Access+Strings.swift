@@ -6,7 +6,7 @@ extension Access {
     @inline(__always)
     public func findToRead(_ key: Key) -> Slot? {
         let slot = find(key)
-        if slot == nil { partition.pointee.misses &+= 1 } else { partition.pointee.hits &+= 1 }
+        if slot == nil { missed(key) } else { partition.pointee.hits &+= 1 }
         return slot
     }
 

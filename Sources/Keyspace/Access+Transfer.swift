@@ -5,13 +5,14 @@ import Causality
 /// Copying and moving values whole, whatever their type: COPY, RENAME, MOVE.
 extension Access {
     /// Makes `key` hold a copy of another entry's value, with that entry's deadline. `slot` is what
-    /// `find` answered for `key`; `source` stays where it is.
+    /// `find` answered for `key`; `source` stays where it is. As in Redis, the key is new even if it was there.
     public func putCopy(of source: Entry, _ key: Key, _ slot: Slot?) {
         let dot = nextDot(key.slot)
         let copy = Entry.make(header(like: source, dot), key: key.view, valueCount: source.valueCount)
         memcpy(copy.value, source.value, source.valueCount)
         copy.duplicateOutside()
         install(copy, key, slot)
+        if slot != nil { notify(.new, "new", key) }
         signalReady(key)
         emitWhole(copy, key, dot)
     }
@@ -27,7 +28,9 @@ extension Access {
         let moved = Entry.make(target.header(like: old, dot), key: newKey.view, valueCount: old.valueCount)
         memcpy(moved.value, old.value, old.valueCount)
         old.release()
-        target.install(moved, newKey, target.tables.pointee.entries.find(newKey))
+        let replaced = target.tables.pointee.entries.find(newKey)
+        target.install(moved, newKey, replaced)
+        if replaced != nil { target.notify(.new, "new", newKey) }
         target.signalReady(newKey)
         target.emitWhole(moved, newKey, dot)
     }

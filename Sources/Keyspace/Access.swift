@@ -44,13 +44,20 @@ public struct Access {
     @inline(__always)
     public func read(_ key: Key) -> Entry? {
         guard let slot = find(key) else {
-            partition.pointee.misses &+= 1
+            missed(key)
             return nil
         }
         partition.pointee.hits &+= 1
         let entry = Table.entry(slot)
         entry.setAccessStamp(moment.stamp)
         return entry
+    }
+
+    /// Counts and announces that a reading command did not find the key.
+    @inline(__always)
+    public func missed(_ key: Key) {
+        partition.pointee.misses &+= 1
+        notify(.keyMiss, "keymiss", key)
     }
 
     /// The entry of a live key, neither marked nor counted.
@@ -66,7 +73,13 @@ public struct Access {
             partition.pointee.hidesExpired = true
             return
         }
+        removeExpired(slot, key)
+    }
+
+    /// Deletes a key whose deadline has passed. Invalidates slots.
+    func removeExpired(_ slot: Slot, _ key: Key) {
         partition.pointee.expired &+= 1
+        notify(.expired, "expired", key)
         remove(slot, key)
     }
 
@@ -211,6 +224,7 @@ public struct Access {
         tables.pointee.entries.insert(entry, hash: key.hash, shared.pointee.reclaimer)
         if database == 0 { partition.pointee.slots[key.slot & 63].keys &+= 1 }
         if _slowPath(entry.hasDeadline) { track(entry, key) }
+        notify(.new, "new", key)
     }
 
     /// Frees an entry of the key that `find` hid because of a pause: another is about to take its place. A
@@ -219,6 +233,7 @@ public struct Access {
     private func dropHidden(_ key: Key) {
         guard let slot = tables.pointee.entries.find(key) else { return }
         partition.pointee.expired &+= 1
+        notify(.expired, "expired", key)
         free(unlink(slot, key))
     }
 

@@ -191,8 +191,7 @@ extension Access {
             guard let slot = tables.pointee.entries.find(key) else {
                 preconditionFailure("an expiring entry is not in its table")
             }
-            partition.pointee.expired &+= 1
-            remove(slot, key)
+            removeExpired(slot, key)
         }
     }
 }

@@ -155,6 +155,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Takes over what the hot path reads of the settings.
     private func apply() {
         state.pointee.bulkBytesMax = settings.bulkBytesMax
+        cs_store_u32(&node.keyspace.shared.pointee.eventMask, settings.keyspaceEvents.announced.rawValue)
         state.pointee.countsFrequency = settings.countsFrequency
         node.keyspace.shared.pointee.packing.adopt(settings)
         slowTicks = slowThreshold

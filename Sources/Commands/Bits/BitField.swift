@@ -155,14 +155,20 @@ extension Call {
         let before = slot.map { access.entry($0).stringCount } ?? 0
         _ = access.extend(key, slot, to: end)
         var recorded = before
+        var isChanged = false
         reply.array(operations)
-        _ = forEachFieldOperation { recorded = max(recorded, perform($0, access, key)) }
+        _ = forEachFieldOperation { operation in
+            let outcome = perform(operation, access, key)
+            recorded = max(recorded, outcome.recorded)
+            isChanged = isChanged || outcome.recorded > 0 || (outcome.wrote && before < end)
+        }
         // Having grown is a change of its own only if no operation's change says as much.
         if recorded < end { access.finishSplice(key, offset: end, ByteView("")) }
+        if isChanged { access.notify(.string, "setbit", key) }
     }
 
-    /// Answers up to which byte it has recorded a change, 0 for none.
-    private func perform(_ operation: FieldOperation, _ access: Access, _ key: Key) -> Int {
+    /// Answers up to which byte it has recorded a change, 0 for none, and whether it has written at all.
+    private func perform(_ operation: FieldOperation, _ access: Access, _ key: Key) -> (recorded: Int, wrote: Bool) {
         let slot = access.find(key).unsafelyUnwrapped
         let bytes = access.entry(slot).stringBytes.unsafelyUnwrapped
         let field = operation.field
@@ -171,18 +177,18 @@ extension Call {
         switch operation.kind {
         case .get:
             reply.integer(old)
-            return 0
+            return (0, false)
         case .set: new = field.sum(operation.operand, 0, operation.overflow)
         case .add: new = field.sum(old, operation.operand, operation.overflow)
         }
         guard let new else {
             reply.null()
-            return 0
+            return (0, false)
         }
         reply.integer(operation.kind == .set ? old : new)
-        if new == old { return 0 }
+        if new == old { return (0, true) }
         field.withBytes(bytes, holding: new) { _ = access.splice(key, slot, offset: field.firstByte, $0) }
-        return field.lastByte + 1
+        return (field.lastByte + 1, true)
     }
 
     /// Hands over the operations in order; replies and answers false at the first that makes no sense.

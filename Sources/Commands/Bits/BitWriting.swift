@@ -25,6 +25,7 @@ extension Call {
         if new == old && before > byte { return }
         bytes[byte] = new
         withUnsafePointer(to: new) { access.finishSplice(key, offset: byte, ByteView($0, 1)) }
+        access.notify(.string, "setbit", key)
     }
 
     /// BITOP AND | OR | XOR | NOT destination key [key ...]. Shorter strings end in zeros.
@@ -35,7 +36,10 @@ extension Call {
         let target = key(2)
         let access = access(target)
         if longest == 0 {
-            if let slot = access.find(target) { access.remove(slot, target) }
+            if let slot = access.find(target) {
+                access.remove(slot, target)
+                access.notify(.generic, "del", target)
+            }
             return reply.integer(0)
         }
         let result = cs_allocate(longest).unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self)
@@ -49,6 +53,7 @@ extension Call {
         }
         for word in 4..<max(4, count) { withOperand(word) { combine(operation, result, $0, longest) } }
         access.putBuffer(target, result, count: longest, capacity: longest, access.find(target))
+        access.notify(.string, "set", target)
         reply.integer(longest)
     }
 

@@ -204,8 +204,10 @@ extension Call {
         }
         if deadline <= now {
             access.remove(slot, key)
+            access.notify(.generic, "del", key)
         } else {
             access.setDeadline(slot, key, deadline)
+            access.notify(.generic, "expire", key)
         }
         reply.integer(1)
     }
@@ -237,6 +239,7 @@ extension Call {
         let access = access(key)
         guard let slot = access.find(key), access.entry(slot).hasDeadline else { return reply.integer(0) }
         access.setDeadline(slot, key, nil)
+        access.notify(.generic, "persist", key)
         reply.integer(1)
     }
 }

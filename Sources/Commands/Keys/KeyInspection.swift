@@ -62,9 +62,17 @@ extension KeyCommands {
 extension Call {
     /// The entry of OBJECT's key; replies null if there is none.
     private func inspected() -> Entry? {
-        if let entry = lookup(key(2)) { return entry }
-        reply.null()
-        return nil
+        let key = key(2)
+        let access = access(key)
+        let entry = access.peek(key)
+        // Counted, but (as in Redis) no miss that is announced.
+        if entry == nil {
+            access.partition.pointee.misses &+= 1
+            reply.null()
+        } else {
+            access.partition.pointee.hits &+= 1
+        }
+        return entry
     }
 
     fileprivate func objectEncoding() {

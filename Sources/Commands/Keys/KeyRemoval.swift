@@ -65,7 +65,7 @@ extension Call {
         let access = access(key)
         let entry = access.peek(key)
         if entry == nil {
-            access.partition.pointee.misses &+= 1
+            access.missed(key)
         } else {
             access.partition.pointee.hits &+= 1
         }
@@ -80,6 +80,7 @@ extension Call {
             let access = access(key)
             guard let slot = access.find(key) else { continue }
             access.remove(slot, key)
+            access.notify(.generic, "del", key)
             removed &+= 1
         }
         reply.integer(removed)

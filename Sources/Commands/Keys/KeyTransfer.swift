@@ -98,6 +98,7 @@ extension Call {
         let slot = access.find(destination)
         if slot != nil && !replaces { return reply.integer(0) }
         access.putCopy(of: entry, destination, slot)
+        access.notify(.generic, "copy_to", destination)
         reply.integer(1)
     }
 
@@ -109,6 +110,8 @@ extension Call {
         let destination = access(key, database: target)
         guard let slot = source.find(key), destination.find(key) == nil else { return reply.integer(0) }
         source.transfer(slot, key, to: destination, key)
+        source.notify(.generic, "move_from", key)
+        destination.notify(.generic, "move_to", key)
         reply.integer(1)
     }
 
@@ -121,7 +124,11 @@ extension Call {
         let destination = access(newKey)
         if onlyIfFree && (isSame || destination.find(newKey) != nil) { return reply.integer(0) }
         // Looked up only now: finding the new key may have removed it, and slots with it.
-        if !isSame, let slot = source.find(key) { source.transfer(slot, key, to: destination, newKey) }
+        if !isSame, let slot = source.find(key) {
+            source.transfer(slot, key, to: destination, newKey)
+            source.notify(.generic, "rename_from", key)
+            destination.notify(.generic, "rename_to", newKey)
+        }
         if onlyIfFree { reply.integer(1) } else { reply.ok() }
     }
 }

@@ -31,6 +31,7 @@ extension Call {
         let access = access(key)
         guard let slot = access.find(key) else {
             access.putInteger(key, increment, nil)
+            access.notify(.string, "incrby", key)
             return reply.integer(increment)
         }
         let entry = access.entry(slot)
@@ -39,6 +40,7 @@ extension Call {
         let (sum, overflow) = entry.integer.addingReportingOverflow(increment)
         if _slowPath(overflow) { return fail(ErrorText.overflow) }
         access.addInteger(key, slot, increment)
+        access.notify(.string, "incrby", key)
         reply.integer(sum)
     }
 
@@ -49,6 +51,7 @@ extension Call {
         let (sum, overflow) = value.addingReportingOverflow(increment)
         if overflow { return fail(ErrorText.overflow) }
         access.putInteger(key, sum, slot, deadline: .keep)
+        access.notify(.string, "incrby", key)
         reply.integer(sum)
     }
 
@@ -71,6 +74,7 @@ extension Call {
             default:
                 let sum = ByteView(UnsafePointer(out), length)
                 access.putText(key, sum, slot, deadline: .keep)
+                access.notify(.string, "incrbyfloat", key)
                 reply.bulk(sum)
             }
         }

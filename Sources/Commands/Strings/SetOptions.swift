@@ -118,6 +118,8 @@ extension Call {
             return
         }
         access.putString(key, self[2], slot, deadline: change)
+        access.notify(.string, "set", key)
+        if options.unit != nil { access.notify(.generic, "expire", key) }
         if !options.answersOld { reply.ok() }
     }
 
@@ -137,10 +139,15 @@ extension Call {
         replyString(entry)
         if let newDeadline {
             // Only an absolute time can have passed already.
-            if newDeadline <= now { return access.remove(slot, key) }
+            if newDeadline <= now {
+                access.remove(slot, key)
+                return access.notify(.generic, "del", key)
+            }
             access.setDeadline(slot, key, newDeadline)
+            access.notify(.generic, "expire", key)
         } else if options.persists && entry.hasDeadline {
             access.setDeadline(slot, key, nil)
+            access.notify(.generic, "persist", key)
         }
     }
 }

@@ -10,6 +10,7 @@ extension Call {
         let key = key(1)
         let access = access(key)
         access.putString(key, self[2], access.find(key))
+        access.notify(.string, "set", key)
         reply.ok()
     }
 
@@ -19,6 +20,7 @@ extension Call {
         let access = access(key)
         if access.find(key) != nil { return reply.integer(0) }
         access.putString(key, self[2], nil)
+        access.notify(.string, "set", key)
         reply.integer(1)
     }
 
@@ -33,6 +35,8 @@ extension Call {
         let key = key(1)
         let access = access(key)
         access.putString(key, self[3], access.find(key), deadline: .set(deadline))
+        access.notify(.string, "set", key)
+        access.notify(.generic, "expire", key)
         reply.ok()
     }
 
@@ -68,6 +72,7 @@ extension Call {
             let key = key(word, ordinal: word >> 1)
             let access = access(key)
             access.putString(key, self[word &+ 1], access.find(key))
+            access.notify(.string, "set", key)
             word &+= 2
         }
     }
@@ -79,6 +84,7 @@ extension Call {
         let slot = access.findToRead(key)
         guard replyOld(access, slot) else { return }
         access.putString(key, self[2], slot)
+        access.notify(.string, "set", key)
     }
 
     /// GETDEL key
@@ -88,6 +94,7 @@ extension Call {
         let slot = access.findToRead(key)
         guard replyOld(access, slot), let slot else { return }
         access.remove(slot, key)
+        access.notify(.generic, "del", key)
     }
 
     /// Answers the string that a write is about to replace (null: none); false when it is no string.
@@ -123,6 +130,7 @@ extension Call {
         let access = access(key)
         guard let slot = access.find(key) else {
             access.putString(key, self[2], nil)
+            access.notify(.string, "append", key)
             return reply.integer(self[2].count)
         }
         let entry = access.entry(slot)
@@ -130,6 +138,7 @@ extension Call {
         let length = entry.stringCount
         guard fits(length, self[2].count) else { return }
         reply.integer(access.splice(key, slot, offset: length, self[2]))
+        access.notify(.string, "append", key)
     }
 
     /// SETRANGE key offset value. An empty value changes nothing, not even a missing key.
@@ -144,5 +153,6 @@ extension Call {
         if value.isEmpty { return reply.integer(slot.map { access.entry($0).stringCount } ?? 0) }
         guard fits(Int(offset), value.count) else { return }
         reply.integer(access.splice(key, slot, offset: Int(offset), value))
+        access.notify(.string, "setrange", key)
     }
 }

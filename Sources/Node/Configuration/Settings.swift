@@ -1,4 +1,5 @@
 import CSystem
+import Keyspace
 
 /// How important a log line must be to be written; `debug` lets all through.
 public enum LogLevel: Int, CaseIterable, Comparable, Sendable {
@@ -114,7 +115,7 @@ public final class Settings: Sendable {
     public let latencyPercentiles: [Double]
     /// As CONFIG GET shows it.
     public let notifyKeyspaceEvents: String
-    public let keyspaceEvents: KeyspaceEvents
+    public let keyspaceEvents: KeyEvents
     public let trackingKeysMax: Int
     public let aclLogLength: Int
     /// Whether new selectors may use all channels.
@@ -190,7 +191,7 @@ public final class Settings: Sendable {
         latencyTracking = values.flag("latency-tracking")
         latencyPercentiles = values.words("latency-tracking-info-percentiles").compactMap { Double($0) }
         notifyKeyspaceEvents = values.text("notify-keyspace-events")
-        keyspaceEvents = KeyspaceEvents(text: notifyKeyspaceEvents) ?? []
+        keyspaceEvents = KeyEvents(text: notifyKeyspaceEvents) ?? []
         trackingKeysMax = values.integer("tracking-table-max-keys")
         aclLogLength = values.integer("acllog-max-len")
         aclAllowsChannels = values.text("acl-pubsub-default") == "allchannels"

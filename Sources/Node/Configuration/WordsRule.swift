@@ -1,4 +1,5 @@
 import Base
+import Keyspace
 
 extension WordsRule {
     /// The normal form of the words, or Redis' text of refusal.
@@ -17,7 +18,7 @@ extension WordsRule {
         case .percentiles: return try WordsRule.percentiles(words)
         case .keyspaceEvents:
             if words.count > 1 { throw Refusal(text: "wrong number of arguments") }
-            guard let events = KeyspaceEvents(text: words.first ?? "") else {
+            guard let events = KeyEvents(text: words.first ?? "") else {
                 throw Refusal(text: "Invalid event class character. Use 'Ag$lshzxeKEtmdn'.")
             }
             return events.text
@@ -81,43 +82,27 @@ extension WordsRule {
     }
 }
 
-/// The classes of `notify-keyspace-events`.
-public struct KeyspaceEvents: OptionSet, Sendable {
-    public let rawValue: UInt16
-    public init(rawValue: UInt16) { self.rawValue = rawValue }
-
-    public static let generic = KeyspaceEvents(rawValue: 1 << 0)
-    public static let string = KeyspaceEvents(rawValue: 1 << 1)
-    public static let list = KeyspaceEvents(rawValue: 1 << 2)
-    public static let set = KeyspaceEvents(rawValue: 1 << 3)
-    public static let hash = KeyspaceEvents(rawValue: 1 << 4)
-    public static let sortedSet = KeyspaceEvents(rawValue: 1 << 5)
-    public static let expired = KeyspaceEvents(rawValue: 1 << 6)
-    public static let evicted = KeyspaceEvents(rawValue: 1 << 7)
-    public static let stream = KeyspaceEvents(rawValue: 1 << 8)
-    public static let module = KeyspaceEvents(rawValue: 1 << 9)
-    public static let newKey = KeyspaceEvents(rawValue: 1 << 10)
-    public static let keyspace = KeyspaceEvents(rawValue: 1 << 11)
-    public static let keyevent = KeyspaceEvents(rawValue: 1 << 12)
-    public static let keyMiss = KeyspaceEvents(rawValue: 1 << 13)
-
+/// `notify-keyspace-events`.
+extension KeyEvents {
     /// What `A` stands for.
-    public static let all = KeyspaceEvents(rawValue: 0x3ff)
+    static let all: KeyEvents = [
+        .generic, .string, .list, .set, .hash, .sortedSet, .expired, .evicted, .stream, .module,
+    ]
 
     /// In the order in which Redis shows them.
-    private static let letters: [(KeyspaceEvents, Character)] = [
+    private static let letters: [(KeyEvents, Character)] = [
         (.generic, "g"), (.string, "$"), (.list, "l"), (.set, "s"), (.hash, "h"), (.sortedSet, "z"),
-        (.expired, "x"), (.evicted, "e"), (.stream, "t"), (.module, "d"), (.newKey, "n"), (.keyspace, "K"),
+        (.expired, "x"), (.evicted, "e"), (.stream, "t"), (.module, "d"), (.new, "n"), (.keyspace, "K"),
         (.keyevent, "E"), (.keyMiss, "m"),
     ]
 
     /// Letters in any order; nil for an unknown one.
-    public init?(text: String) {
+    init?(text: String) {
         self = []
         for letter in text {
             if letter == "A" {
                 formUnion(.all)
-            } else if let known = KeyspaceEvents.letters.first(where: { $0.1 == letter }) {
+            } else if let known = KeyEvents.letters.first(where: { $0.1 == letter }) {
                 insert(known.0)
             } else {
                 return nil
@@ -126,9 +111,14 @@ public struct KeyspaceEvents: OptionSet, Sendable {
     }
 
     /// All letters that are on, `A` for its own.
-    public var text: String {
-        let all = contains(.all)
-        let rest = KeyspaceEvents.letters.filter { contains($0.0) && !(all && KeyspaceEvents.all.contains($0.0)) }
-        return (all ? "A" : "") + String(rest.map(\.1))
+    var text: String {
+        let named: KeyEvents = isSuperset(of: .all) ? .all : []
+        return (named.isEmpty ? "" : "A")
+            + String(KeyEvents.letters.filter { subtracting(named).contains($0.0) }.map(\.1))
+    }
+
+    /// The classes to be announced: none if nowhere.
+    var announced: KeyEvents {
+        isDisjoint(with: [.keyspace, .keyevent]) ? [] : subtracting([.keyspace, .keyevent])
     }
 }
