@@ -38,7 +38,13 @@ let package = Package(
         layer("Causality", ["Base"]),
         layer("Keyspace", ["Base", "CSystem", "Causality"]),
         layer("Commands", ["Base", "CSystem", "RESP", "Causality", "Keyspace"]),
-        layer("Node", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
+        // Debian's Lua 5.1, linked into the binary, and everything about it that only C can do.
+        .target(
+            name: "CLua",
+            cSettings: [.unsafeFlags(["-O3"], .when(configuration: .release))],
+            linkerSettings: [.linkedLibrary(":liblua5.1.a"), .linkedLibrary("m")]),
+        layer("Scripting", ["Base", "CSystem", "CLua", "Commands"]),
+        layer("Node", ["Base", "CSystem", "CLua", "RESP", "Causality", "Keyspace", "Commands", "Scripting"]),
         layer("Reactor", ["Base", "CSystem"]),
         .executableTarget(
             name: "martlet-server", dependencies: ["Base", "CSystem", "Keyspace", "Node", "Reactor"],

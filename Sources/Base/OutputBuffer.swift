@@ -211,6 +211,14 @@ public struct OutputBuffer {
     /// The number of bytes written so far, counted from the first unsent block's start.
     public var mark: Int { sealedBytes + length }
 
+    /// Drops all bytes, but keeps the current block.
+    @inline(__always)
+    public mutating func clear() {
+        if _slowPath(sealed != nil) { rewind(to: 0) }
+        length = 0
+        sent = 0
+    }
+
     /// Drops all bytes and memory.
     public mutating func reset() {
         while let first = sealed { dropFirst(first) }

@@ -8,21 +8,27 @@ public struct SHA1 {
     private init() {}
 
     /// The 20 bytes of the digest.
-    public static func digest(_ message: ByteView) -> [UInt8] {
+    public static func digest(_ message: ByteView) -> [UInt8] { hash(message).bytes }
+
+    /// The digest as five big-endian words, without a heap allocation.
+    public static func words(_ message: ByteView) -> (UInt32, UInt32, UInt32, UInt32, UInt32) { hash(message).state }
+
+    private static func hash(_ message: ByteView) -> SHA1 {
         var hash = SHA1()
         let whole = message.count & ~63
         for at in stride(from: 0, to: whole, by: 64) { hash.add(message.start + at) }
-        var tail = message.slice(whole, message.count).bytes
-        tail.append(0x80)
-        tail += [UInt8](repeating: 0, count: (tail.count <= 56 ? 56 : 120) - tail.count)
-        let bits = UInt64(message.count) &* 8
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            tail.append(UInt8(truncatingIfNeeded: bits >> shift))
+        let left = message.count - whole
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 128) { tail in
+            tail.initialize(repeating: 0)
+            for i in 0..<left { tail[i] = message[whole + i] }
+            tail[left] = 0x80
+            let end = left < 56 ? 64 : 128
+            let bits = UInt64(message.count) &* 8
+            for i in 0..<8 { tail[end - 1 - i] = UInt8(truncatingIfNeeded: bits >> UInt64(8 * i)) }
+            let start = UnsafePointer(tail.baseAddress!)
+            for at in stride(from: 0, to: end, by: 64) { hash.add(start + at) }
         }
-        tail.withView { view in
-            for at in stride(from: 0, to: view.count, by: 64) { hash.add(view.start + at) }
-        }
-        return hash.bytes
+        return hash
     }
 
     /// The digest as 40 hexadecimal digits, in lower case.

@@ -108,6 +108,8 @@ public struct PartitionSet {
         return word >> UInt64(partition & 63) & 1 != 0
     }
 
+    public var isAll: Bool { words.0 & words.1 & words.2 & words.3 == .max }
+
     public func isSuperset(of other: PartitionSet) -> Bool {
         (other.words.0 & ~words.0) | (other.words.1 & ~words.1) | (other.words.2 & ~words.2)
             | (other.words.3 & ~words.3) == 0

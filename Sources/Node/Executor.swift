@@ -63,6 +63,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var pausing = false
     /// More memory is in use than `maxmemory`: what may use more is refused.
     var isOverMemory = false
+    /// This loop's scripts.
+    private(set) var scripts: ScriptRunner!
     let recentPeaks = RecentPeaks()
     /// Stands where a request has no key.
     let noKey = Key()
@@ -90,6 +92,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         servedOutput.initialize(to: OutputBuffer())
         super.init()
         state.initialize(to: CallState(keyspace: node.keyspace, seed: seed))
+        scripts = ScriptRunner(self)
         state.pointee.executor = Unmanaged.passUnretained(self).toOpaque()
         state.pointee.wait = { state, wait in
             let call = Call(state)

@@ -21,6 +21,7 @@ extension Node {
             DebugCommands.commands,
             ACLCommands.commands,
             ClusterCommands.commands,
+            ScriptCommands.commands,
             ExtensionCommands.commands,
             ReplicationCommands.commands,
             LolwutCommand.commands,

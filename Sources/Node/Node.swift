@@ -2,6 +2,7 @@ import Base
 import CSystem
 import Commands
 import Keyspace
+import Scripting
 
 /// A whole server without its sockets: the key space, the loops' executors, and what they share.
 ///
@@ -35,6 +36,10 @@ public final class Node: @unchecked Sendable {
 
     /// Who waits for keys, partition by partition.
     let rooms = (0..<Limits.partitions).map { _ in WaitingRoom() }
+    /// Scripts of all loops.
+    let scripts = ScriptStore()
+    /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run commands that are not meant for them.
+    let allowsAllInScripts = Switch(on: false)
 
     let forgeryLog = MinuteGate()
     private let counters: UnsafeMutablePointer<UInt64>

@@ -33,6 +33,9 @@ extension Call {
         case 3 where word.isWord("set-active-expire"):
             node.activeExpiry.isOn = (self[2].integer ?? 0) != 0
             reply.ok()
+        case 3 where word.isWord("set-disable-deny-scripts"):
+            node.allowsAllInScripts.isOn = (self[2].integer ?? 0) != 0
+            reply.ok()
         case 3 where word.isWord("log"):
             node.doors.log(.warning, "DEBUG LOG: \(self[2].text)")
             reply.ok()
@@ -55,6 +58,7 @@ extension Call {
             "PROTOCOL <type>", "    Answer a value of this type: string, integer, double, bignum, null, array, set,",
             "    map, attrib, push, verbatim, true or false.",
             "SET-ACTIVE-EXPIRE <0|1>", "    Whether keys expire that nobody asks for.",
+            "SET-DISABLE-DENY-SCRIPTS <0|1>", "    Whether scripts may run commands that are not meant for them.",
             "SLEEP <seconds>", "    Have the whole server wait. Fractions are allowed.",
         ])
     }

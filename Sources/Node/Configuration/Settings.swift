@@ -99,6 +99,8 @@ public final class Settings: Sendable {
     public let lfuLogFactor: Int
     public let lfuDecayMinutes: Int
     public let activeExpireEffort: Int
+    /// Bytes that the scripts of a loop may use, and its functions; 0: no limit.
+    public let luaMemoryLimit: Int
     public let lazyEviction: Bool
     public let lazyExpire: Bool
     public let lazyServerDelete: Bool
@@ -180,6 +182,7 @@ public final class Settings: Sendable {
         lfuLogFactor = values.integer("lfu-log-factor")
         lfuDecayMinutes = values.integer("lfu-decay-time")
         activeExpireEffort = values.integer("active-expire-effort")
+        luaMemoryLimit = values.integer("script-memory-limit")
         lazyEviction = values.flag("lazyfree-lazy-eviction")
         lazyExpire = values.flag("lazyfree-lazy-expire")
         lazyServerDelete = values.flag("lazyfree-lazy-server-del")
