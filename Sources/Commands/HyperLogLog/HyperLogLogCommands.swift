@@ -12,7 +12,7 @@ public enum HyperLogLogCommands {
             ]
         ) { Call($0).addToSketch() },
         Command(
-            "pfcount", arity: -2, .readonly, categories: .hyperloglog,
+            "pfcount", arity: -2, [.readonly, .mayReplicate], categories: .hyperloglog,
             keys: [
                 KeySpec(
                     [.readWrite, .access], .index(1), .range(last: -1, step: 1, limit: 0),

@@ -25,7 +25,7 @@ extension ScriptRunner {
                 },
                 log: { context, level, text in
                     ScriptRunner.with(context) {
-                        $0.executor.node.doors.log(LogLevel(rawValue: Int(level))!, text.view.text)
+                        $0.executor.node.doors.log(LogLevel(rawValue: Int(level)) ?? .notice, text.view.text)
                     }
                 },
                 tick: { context in ScriptRunner.with(context) { $0.tick() } },
