@@ -7,6 +7,8 @@ public enum Glob {
     private static let starsMax = 1000
 
     public static func matches(_ pattern: ByteView, _ text: ByteView, ignoringCase: Bool = false) -> Bool {
+        // As in Redis, where only KEYS and SCAN treat `*` apart.
+        if text.isEmpty { return pattern.isEmpty }
         var p = 0
         var t = 0
         var star = -1

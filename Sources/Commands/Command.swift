@@ -106,7 +106,7 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let holdsSecrets = CommandFlags(rawValue: 1 << 21)
 
     /// Redis' words, in the order COMMAND lists them. `protected`, `mayReplicate` and `holdsSecrets` have none.
-    static let words: [(CommandFlags, StaticString)] = [
+    public static let words: [(CommandFlags, StaticString)] = [
         (.write, "write"), (.readonly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"),
         (.pubsub, "pubsub"), (.noscript, "noscript"), (.blocking, "blocking"), (.loading, "loading"),
         (.stale, "stale"), (.skipMonitor, "skip_monitor"), (.skipSlowlog, "skip_slowlog"),

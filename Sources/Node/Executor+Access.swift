@@ -21,7 +21,6 @@ extension Executor {
         _ session: SessionPointer, _ denial: Denial, _ command: CommandPointer,
         _ words: UnsafeMutablePointer<ByteView>, _ context: AccessLog.Context
     ) {
-        if context != .lua { session.pointee.lastCommand = command.pointee.index }
         let object: [UInt8]
         switch denial.reason {
         case .command:
@@ -58,7 +57,9 @@ extension Executor {
     func authenticate(_ session: SessionPointer, _ name: ByteView, _ password: ByteView, word: ByteView) -> Bool {
         guard let user = node.users.authenticate(name, password) else {
             statistics.add(.deniedLogins)
-            session.pointee.lastCommand = state.pointee.command.pointee.index
+            if !state.pointee.inTransaction {
+                session.pointee.lastCommand = state.pointee.command.pointee.index
+            }
             logRefusal(session, .auth, logContext(session), word.bytes, name.bytes)
             return false
         }
@@ -123,11 +124,34 @@ extension Executor {
     }
 }
 
-extension Node {
-    /// Tells all loops that users have changed: they look at once, even if nothing else wakes them.
-    func usersChanged(by executor: Executor) {
-        executor.refreshUsers()
-        for other in executors where other !== executor { other.mailbox.post { $0.refreshUsers() } }
+extension Executor {
+    /// Disconnects the user's clients that listen to what it may not listen to any more.
+    private func dismissSubscribers(of user: User, sparing caller: SessionPointer? = nil) {
+        let permissions = node.users.permissions(of: user)
+        for session in roster {
+            guard session.pointee.details.user === user, !session.pointee.mode.contains(.closing),
+                let subscriptions = session.pointee.details.subscriptions
+            else { continue }
+            let isLost = TopicKind.allCases.contains { kind in
+                subscriptions.names(kind).contains { name in
+                    name.withView { !permissions.allowsChannel($0, isPattern: kind == .pattern) }
+                }
+            }
+            if isLost { close(session, afterReplies: session == caller) }
+        }
+    }
+
+    /// Has all loops take over users that have changed, at once, even if nothing else wakes them. `narrowed`: who
+    /// has lost channels. The caller has its reply.
+    func announceUsers(narrowed: User? = nil, caller: SessionPointer) {
+        refreshUsers()
+        if let narrowed { dismissSubscribers(of: narrowed, sparing: caller) }
+        for other in node.executors where other !== self {
+            other.mailbox.post {
+                $0.refreshUsers()
+                if let narrowed { $0.dismissSubscribers(of: narrowed) }
+            }
+        }
     }
 }
 

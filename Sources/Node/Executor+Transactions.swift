@@ -9,12 +9,14 @@ extension Executor {
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) {
         let details = session.pointee.details
+        session.pointee.link.pointee.output.append("+QUEUED\r\n")
+        markDirty(session.pointee.link)
+        // What is not going to run need not be kept.
+        if session.pointee.mode.contains(.transactionRefused) || details.watchFlag.isSet { return }
         details.queue.append(QueuedCommand(command, words, count))
         details.queueFlags.formUnion(command.pointee.flags)
         session.pointee.queuedCount = details.queue.count
         session.pointee.queuedBytes += details.queue[details.queue.count - 1].bytes
-        session.pointee.link.pointee.output.append("+QUEUED\r\n")
-        markDirty(session.pointee.link)
     }
 
     /// Ends MULTI: the queue is gone, watches too.

@@ -46,6 +46,8 @@ class Server:
 
     def reply(self):
         line = self.file.readline()
+        if not line:
+            raise ConnectionError
         kind, rest = line[:1], line[1:-2]
         if kind in b"$=" and rest != b"-1":
             return line + self.file.read(int(rest) + 2)

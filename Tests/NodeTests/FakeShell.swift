@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Commands
 import Keyspace
 
 @testable import Node
@@ -14,13 +15,13 @@ final class FakeShell {
     private let arena = UnsafeMutablePointer<UInt8>.allocate(capacity: Limits.arenaBytes)
     private var clients: [FakeClient] = []
 
-    init(loops: Int = 1, options: [String] = []) throws {
+    init(loops: Int = 1, options: [String] = [], families: [[Command]] = Node.families) throws {
         let configuration = try Configuration.load(
             ["--protected-mode", "no", "--io-threads", "\(loops)"] + options)
         let stops = Counter()
         let doors = Doors(
             disposer: Disposer(), log: { _, _ in }, shutDown: { stops.count += 1 }, sleep: { _ in })
-        node = Node(configuration: configuration, doors: doors, wall: now, seed: 1)
+        node = Node(configuration: configuration, doors: doors, wall: now, seed: 1, families: families)
         self.stops = stops
     }
 

@@ -9,9 +9,10 @@ extension Call {
         let rules = (3..<max(3, count)).map { self[$0].bytes }
         switch node.users.set(self[2], rules, allChannels: settings.aclAllowsChannels) {
         case .failure(let refused): reply.error(Array("ERR ".utf8) + refused.text)
-        case .success:
+        case .success(let change):
             reply.ok()
-            node.usersChanged(by: executor)
+            let narrowed = change.flatMap { $0.takesChannels ? $0.user : nil }
+            executor.announceUsers(narrowed: narrowed, caller: session)
         }
     }
 
@@ -32,7 +33,7 @@ extension Call {
             executor.beNobody(session)
             executor.close(session, afterReplies: true)
         }
-        node.usersChanged(by: executor)
+        executor.announceUsers(caller: session)
     }
 
     // MARK: showing

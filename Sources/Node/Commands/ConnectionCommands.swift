@@ -116,7 +116,7 @@ extension Call {
         if let (name, password) = options.login, !executor.authenticate(session, name, password, word: self[0]) {
             return replyWrongPassword()
         }
-        if session.pointee.mode.contains(.unauthenticated) {
+        if !session.pointee.details.isAuthenticated {
             return fail(
                 "NOAUTH HELLO must be called with the client already authenticated, otherwise the "
                     + "HELLO AUTH <user> <pass> option can be used to authenticate the client and select "
