@@ -10,6 +10,8 @@ extension Node {
             TransactionCommands.commands,
             StringCommands.commands,
             BitCommands.commands,
+            HashCommands.commands,
+            SetCommands.commands,
             HyperLogLogCommands.commands,
             KeyCommands.commands,
             ClientCommands.commands,

@@ -146,7 +146,8 @@ extension Call {
         replyScratch()
     }
 
-    private func replyScratch() {
+    /// Moves what was written to the scratch buffer to the reply.
+    func replyScratch() {
         let scratch = state.pointee.scratch
         while let run = scratch.pointee.unsent {
             reply.raw(run)

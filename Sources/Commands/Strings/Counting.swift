@@ -56,7 +56,7 @@ extension Call {
     }
 
     /// The longest text of a long double without an exponent, and more.
-    private static var floatTextMax: Int { 5 * 1024 }
+    static var floatTextMax: Int { 5 * 1024 }
 
     /// INCRBYFLOAT key increment. The sum is stored as text even if it is whole, as Redis does.
     func incrementByFloat() {
@@ -67,7 +67,8 @@ extension Call {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Call.floatTextMax) { text in
             let out = text.baseAddress.unsafelyUnwrapped
             let length =
-                slot.map { access.entry($0).withString { addFloat($0, out) } } ?? addFloat(ByteView("0"), out)
+                slot.map { access.entry($0).withString { addFloat($0, self[2], out) } }
+                ?? addFloat(ByteView("0"), self[2], out)
             switch length {
             case -1, -2: fail(ErrorText.notFloat)
             case -3: fail("ERR increment would produce NaN or Infinity")
@@ -80,10 +81,10 @@ extension Call {
         }
     }
 
-    /// Writes `old` plus the increment at `out`; answers the length, or what cs_add_long_doubles finds wrong.
-    private func addFloat(_ old: ByteView, _ out: UnsafeMutablePointer<UInt8>) -> Int {
-        let increment = self[2]
-        return old.start.withMemoryRebound(to: CChar.self, capacity: old.count) { a in
+    /// Writes `old` plus the increment at `out`, which has room for `floatTextMax` bytes; answers the length, or what
+    /// cs_add_long_doubles finds wrong.
+    func addFloat(_ old: ByteView, _ increment: ByteView, _ out: UnsafeMutablePointer<UInt8>) -> Int {
+        old.start.withMemoryRebound(to: CChar.self, capacity: old.count) { a in
             increment.start.withMemoryRebound(to: CChar.self, capacity: increment.count) { b in
                 out.withMemoryRebound(to: CChar.self, capacity: Call.floatTextMax) { sum in
                     Int(cs_add_long_doubles(a, old.count, b, increment.count, sum, Call.floatTextMax))

@@ -183,6 +183,9 @@ public struct Listpack {
         }
 
         @inline(__always)
+        public init(_ view: ByteView) { self.init(bytes: view.start, view.count) }
+
+        @inline(__always)
         public var view: ByteView? { bytes.map { ByteView($0, byteCount) } }
 
         /// Lends the value as bytes, an integer as decimal text.

@@ -104,6 +104,23 @@ public struct SetValue {
         access.changed(slot, key, .set(.remove(member)))
     }
 
+    /// Takes a random member out and lends it to `body`. The set is there.
+    @inline(__always)
+    public mutating func pop(_ generator: inout PRNG, _ body: (ByteView) -> Void) {
+        let entry = access.entry(slot.unsafelyUnwrapped)
+        let place = entry.randomMember(&generator)
+        // Removing it would pull the bytes away.
+        entry.member(place).withView { lent in
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: lent.count) { copy in
+                let start = copy.baseAddress.unsafelyUnwrapped
+                memcpy(start, lent.start, lent.count)
+                let member = ByteView(UnsafePointer(start), lent.count)
+                body(member)
+                remove(place, member)
+            }
+        }
+    }
+
     // MARK: forms
 
     /// Makes the key hold a set of one member, in the form for `expected` of this kind.
