@@ -6,6 +6,19 @@ struct GoldenTrace {
         var line: Int
         var words: [[UInt8]]
         var reply: [UInt8]
+        /// What of the reply's order does not count; it is recorded sorted.
+        var order = Order.exact
+    }
+
+    /// Marked by the first character of the reply's line.
+    enum Order: Character {
+        case exact = "<"
+        /// The elements of the array, and those two by two.
+        case elements = "~"
+        case pairs = "="
+        /// The same of the second element (HSCAN, SSCAN).
+        case elementsWithin = "?"
+        case pairsWithin = ":"
     }
 
     var steps: [Step] = []
@@ -21,7 +34,8 @@ struct GoldenTrace {
             } else if line.hasPrefix(">") {
                 words = parts
             } else {
-                steps.append(Step(line: i + 1, words: words, reply: parts[0]))
+                let order = Order(rawValue: line.first!)!
+                steps.append(Step(line: i + 1, words: words, reply: parts[0], order: order))
             }
         }
     }
@@ -50,6 +64,51 @@ struct GoldenTrace {
             }
         }
         return out
+    }
+
+    /// A reply with what does not count sorted.
+    static func normalized(_ reply: [UInt8], _ order: Order) -> [UInt8] {
+        guard order != .exact, let first = reply.first, "*~%".utf8.contains(first) else { return reply }
+        let (head, elements) = parts(reply[...])
+        switch order {
+        case .exact: return reply
+        case .elementsWithin, .pairsWithin:
+            let inner: Order = order == .pairsWithin ? .pairs : .elements
+            return head + elements[0] + normalized(elements[1], inner)
+        case .elements: return head + elements.sorted { $0.lexicographicallyPrecedes($1) }.flatMap { $0 }
+        case .pairs:
+            let pairs = stride(from: 0, to: elements.count, by: 2).map { elements[$0] + elements[$0 + 1] }
+            return head + pairs.sorted { $0.lexicographicallyPrecedes($1) }.flatMap { $0 }
+        }
+    }
+
+    /// An aggregate's first line, and its elements.
+    private static func parts(_ reply: ArraySlice<UInt8>) -> ([UInt8], [[UInt8]]) {
+        let end = reply.firstIndex(of: 10)! + 1
+        let number = max(0, Int(String(decoding: reply[(reply.startIndex + 1)..<(end - 2)], as: UTF8.self))!)
+        let count = reply.first == UInt8(ascii: "%") ? number * 2 : number
+        var rest = reply[end...]
+        var elements: [[UInt8]] = []
+        for _ in 0..<count {
+            let length = self.length(rest)
+            elements.append(Array(rest.prefix(length)))
+            rest = rest.dropFirst(length)
+        }
+        return (Array(reply[..<end]), elements)
+    }
+
+    /// The length of the reply that begins here.
+    private static func length(_ reply: ArraySlice<UInt8>) -> Int {
+        let line = reply.firstIndex(of: 10)! + 1 - reply.startIndex
+        switch reply.first! {
+        case UInt8(ascii: "$"), UInt8(ascii: "="):
+            let end = reply.index(reply.startIndex, offsetBy: line - 2)
+            let count = Int(String(decoding: reply[(reply.startIndex + 1)..<end], as: UTF8.self))!
+            return count < 0 ? line : line + count + 2
+        case UInt8(ascii: "*"), UInt8(ascii: "~"), UInt8(ascii: "%"):
+            return line + parts(reply).1.reduce(0) { $0 + $1.count }
+        default: return line
+        }
     }
 
     static func shown(_ bytes: [UInt8]) -> String {

@@ -36,7 +36,7 @@ extension Keyspace {
                     state.keys.append(
                         KeyState(
                             database: database, key: entry.key.bytes, type: "\(entry.type.name)",
-                            encoding: "\(entry.encodingName)", value: entry.withString { $0.bytes },
+                            encoding: "\(entry.encodingName)", value: entry.contentsShown,
                             deadline: entry.deadline, timestamp: entry.timestamp, dot: entry.dot.packed))
                 }
             }
@@ -58,6 +58,8 @@ struct RecordedMutation: Sendable {
         case splice(Int, [UInt8])
         case plain(@Sendable () -> Mutation.Change)
         case value(ClonedEntry)
+        /// Lends a change whose bytes it owns.
+        case element(@Sendable ((Mutation.Change) -> Bool) -> Bool)
     }
 
     let database: Int
@@ -84,7 +86,9 @@ struct RecordedMutation: Sendable {
         case .raise(let register, let rank, let isDense):
             change = .plain { .raise(register: register, rank: rank, isDense: isDense) }
         case .putValue(let entry): change = .value(ClonedEntry(entry))
-        case .list, .set, .sortedSet, .hash, .stream:
+        case .set(let set): change = RecordedMutation.element(set)
+        case .hash(let hash): change = RecordedMutation.element(hash)
+        case .list, .sortedSet, .stream:
             preconditionFailure("changes of this type's elements are not recorded yet")
         case .flush: change = .plain { .flush }
         case .swap(let other): change = .plain { .swap(with: other) }
@@ -103,6 +107,7 @@ struct RecordedMutation: Sendable {
         case .splice(let offset, let bytes): bytes.withView { apply(to: keyspace, .splice(offset: offset, $0)) }
         case .plain(let make): apply(to: keyspace, make())
         case .value(let clone): apply(to: keyspace, .putValue(clone.entry))
+        case .element(let lend): lend { apply(to: keyspace, $0) }
         }
     }
 
@@ -111,6 +116,56 @@ struct RecordedMutation: Sendable {
             Mutation(
                 database: database, key: view, slot: slot, dot: dot, timestamp: timestamp, change: change
             ).apply(to: keyspace)
+        }
+    }
+}
+
+extension RecordedMutation {
+    private static func element(_ change: SetChange) -> Change {
+        switch change {
+        case .add(let member):
+            let bytes = member.bytes
+            return .element { body in bytes.withView { body(.set(.add($0))) } }
+        case .remove(let member):
+            let bytes = member.bytes
+            return .element { body in bytes.withView { body(.set(.remove($0))) } }
+        }
+    }
+
+    private static func element(_ change: HashChange) -> Change {
+        switch change {
+        case .set(let field, let value):
+            let (field, value) = (field.bytes, value.bytes)
+            return .element { body in field.withView { field in value.withView { body(.hash(.set(field, $0))) } } }
+        case .remove(let field):
+            let bytes = field.bytes
+            return .element { body in bytes.withView { body(.hash(.remove($0))) } }
+        }
+    }
+}
+
+extension Entry {
+    /// The value's contents in a form that does not depend on how they are kept.
+    var contentsShown: [UInt8] {
+        func joined(_ parts: [[UInt8]]) -> [UInt8] { parts.flatMap { Array("\($0.count) ".utf8) + $0 } }
+        func sorted(_ parts: [[UInt8]]) -> [UInt8] { joined(parts.sorted { $0.lexicographicallyPrecedes($1) }) }
+        var parts: [[UInt8]] = []
+        switch type {
+        case .string: return withString { $0.bytes }
+        case .set:
+            forEachMember {
+                parts.append($0.withView { $0.bytes })
+                return true
+            }
+            return sorted(parts)
+        case .hash:
+            forEachField { field, value in
+                parts.append(joined([field.withView { $0.bytes }, value.withView { $0.bytes }]))
+                return true
+            }
+            // Packed fields have an order that clients see.
+            return encoding == .pieces ? sorted(parts) : joined(parts)
+        case .list, .sortedSet, .stream: preconditionFailure("the contents of this type are not compared yet")
         }
     }
 }

@@ -4,7 +4,7 @@ import RESP
 
 extension Call {
     /// Answers to one request for random elements, repeated ones included: more is refused.
-    static var randomElementsMax: Int64 { 1 << 27 }
+    private static var randomElementsMax: Int { 1 << 27 }
 
     /// The count of HRANDFIELD or SRANDMEMBER at word 2; replies and answers nil if it is none.
     func randomCount() -> Int? {
@@ -13,11 +13,14 @@ extension Call {
             fail("ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807")
             return nil
         }
-        if number < -Call.randomElementsMax {
-            fail("ERR value is out of range")
-            return nil
-        }
         return Int(number)
+    }
+
+    /// Whether so many random elements may be asked for of a collection that is there; replies if not.
+    func isBearable(_ wanted: Int) -> Bool {
+        if wanted >= -Call.randomElementsMax { return true }
+        fail("ERR value is out of range")
+        return false
     }
 
     /// HRANDFIELD key [count [WITHVALUES]]
@@ -37,7 +40,7 @@ extension Call {
         }
         guard let wanted = randomCount() else { return }
         guard let entry = read(key(1)) else { return reply.array(0) }
-        guard isA(.hash, entry) else { return }
+        guard isA(.hash, entry), isBearable(wanted) else { return }
         replyRandomFields(entry, wanted, withValues: count == 4)
     }
 

@@ -94,7 +94,11 @@ extension Call {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Call.floatTextMax) { text in
             let out = text.baseAddress.unsafelyUnwrapped
             // Redis looks at the increment before anything else.
-            if addFloat(ByteView("0"), self[3], out) == -2 { return fail(ErrorText.notFloat) }
+            switch addFloat(ByteView("0"), self[3], out) {
+            case -2: return fail(ErrorText.notFloat)
+            case -3: return fail("ERR value is NaN or Infinity")
+            default: break
+            }
             let key = key(1)
             let access = access(key)
             let (slot, isRight) = find(.hash, key, access)

@@ -180,11 +180,11 @@ extension Call {
 
     /// SINTERCARD numkeys key [key ...] [LIMIT limit]
     func setIntersectionCount() {
-        guard let numberOfKeys = self[1].integer, 1...Int64(Int32.max) ~= numberOfKeys else {
+        guard let numberOfKeys = self[1].integer, numberOfKeys > 0 else {
             return fail("ERR numkeys should be greater than 0")
         }
+        if Int(numberOfKeys) > count - 2 { return fail("ERR Number of keys can't be greater than number of args") }
         let end = 2 + Int(numberOfKeys)
-        if end > count { return fail("ERR Number of keys can't be greater than number of args") }
         var limit = Int.max
         var word = end
         while word < count {

@@ -71,11 +71,6 @@ extension Call {
     func setMembers() {
         guard let entry = read(key(1)) else { return reply.set(0) }
         guard isA(.set, entry) else { return }
-        replyMembers(entry)
-    }
-
-    /// All members of a set.
-    func replyMembers(_ entry: Entry) {
         let reply = reply
         reply.set(entry.memberCount)
         entry.forEachMember {
@@ -168,11 +163,10 @@ extension Call {
     private func setRandomMembers() {
         guard let wanted = randomCount() else { return }
         guard let entry = read(key(1)) else { return reply.array(0) }
-        guard isA(.set, entry) else { return }
+        guard isA(.set, entry), isBearable(wanted) else { return }
         let reply = reply
         let total = entry.memberCount
-        if wanted >= total { return replyMembers(entry) }
-        reply.array(abs(wanted))
+        reply.array(wanted < 0 ? -wanted : min(wanted, total))
         if wanted < 0 {
             for _ in 0 ..< -wanted { reply.bulk(entry.member(entry.randomMember(&state.pointee.random))) }
         } else if Sampling.drawsSingly(wanted, of: total) {
@@ -180,7 +174,7 @@ extension Call {
                 reply.bulk(entry.member($0))
             }
         } else {
-            var selection = Selection(wanted, of: total)
+            var selection = Selection(min(wanted, total), of: total)
             entry.forEachMember { member in
                 if selection.isDone { return false }
                 if selection.takesNext(&state.pointee.random) { reply.bulk(member) }
