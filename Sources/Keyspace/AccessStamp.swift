@@ -18,6 +18,9 @@ public enum AccessStamp {
         return UInt32(truncatingIfNeeded: now / 1000) & bits
     }
 
+    /// The stamp of a key with this access counter.
+    public static func counted(_ frequency: UInt32, now: Int64) -> UInt32 { minutes(now) << 8 | frequency & 0xff }
+
     private static func minutes(_ now: Int64) -> UInt32 { UInt32(truncatingIfNeeded: now / 60_000) & 0x3fff }
 
     /// The stamp after one more access.

@@ -1,0 +1,69 @@
+import CSystem
+
+/// Bytes that are appended to, in one run of memory that grows by doubling. Owns it.
+public struct ByteBuffer: ~Copyable {
+    private var start: UnsafeMutablePointer<UInt8>
+    public private(set) var count = 0
+    private var capacity: Int
+
+    public init(capacity: Int = 240) {
+        self.capacity = max(capacity, 16)
+        start = cs_allocate(self.capacity)!.assumingMemoryBound(to: UInt8.self)
+    }
+
+    deinit { cs_release(start, capacity) }
+
+    /// The bytes, until the next change.
+    @inline(__always)
+    public var view: ByteView { ByteView(UnsafePointer(start), count) }
+
+    /// A place for `more` bytes; follow with `advance`.
+    @inline(__always)
+    public mutating func reserve(_ more: Int) -> UnsafeMutablePointer<UInt8> {
+        if _slowPath(capacity &- count < more) { grow(more) }
+        return start + count
+    }
+
+    @inline(__always)
+    public mutating func advance(_ more: Int) { count &+= more }
+
+    @inline(never)
+    private mutating func grow(_ more: Int) {
+        let wanted = max(capacity * 2, count + more)
+        let grown = cs_allocate(wanted)!.assumingMemoryBound(to: UInt8.self)
+        memcpy(grown, start, count)
+        cs_release(start, capacity)
+        start = grown
+        capacity = wanted
+    }
+
+    @inline(__always)
+    public mutating func append(_ byte: UInt8) {
+        reserve(1).pointee = byte
+        count &+= 1
+    }
+
+    @inline(__always)
+    public mutating func append(_ bytes: ByteView) {
+        memcpy(reserve(bytes.count), bytes.start, bytes.count)
+        count &+= bytes.count
+    }
+
+    /// The integer's bytes, the lowest first.
+    @inline(__always)
+    public mutating func append(littleEndian value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.littleEndian) { append(ByteView(raw: $0.baseAddress.unsafelyUnwrapped, $0.count)) }
+    }
+
+    /// The integer's bytes, the highest first.
+    @inline(__always)
+    public mutating func append(bigEndian value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.bigEndian) { append(ByteView(raw: $0.baseAddress.unsafelyUnwrapped, $0.count)) }
+    }
+
+    /// Forgets the bytes from this one on.
+    public mutating func truncate(to count: Int) {
+        precondition(count <= self.count)
+        self.count = count
+    }
+}

@@ -1,0 +1,97 @@
+"""Values of every type and encoding: how to build them, and how to read them back in one canonical form."""
+import random
+
+LONG = 100000
+
+
+class Sample:
+    def __init__(self, name, encoding, *commands, slow=False):
+        self.name = name
+        self.encoding = encoding      # OBJECT ENCODING's word afterwards, None: do not look
+        self.commands = commands      # lists of words; the key is "k"
+        self.slow = slow
+
+
+def text(r, most):
+    n = r.randint(0, most)
+    kind = r.random()
+    if kind < 0.3:
+        return str(r.randint(-2**r.randint(1, 63), 2**r.randint(1, 63) - 1))
+    if kind < 0.6:
+        return bytes(r.randint(0, 255) for _ in range(n))
+    return (r.choice("abcd") * n)[:n]
+
+
+def distinct(r, count, most):
+    """Different texts."""
+    out = {}
+    while len(out) < count:
+        t = text(r, most)
+        out[t if isinstance(t, bytes) else t.encode()] = 1
+    return list(out)
+
+
+def many(words, items, chunk=1000):
+    return [words + items[i:i + chunk] for i in range(0, len(items), chunk)]
+
+
+def strings():
+    r = random.Random(1)
+    values = [b"", b"a", b"-1", b"0", b"127", b"128", b"-32768", b"32768", b"2147483647", b"2147483648", b"-2147483649",
+              b"9223372036854775807", b"-9223372036854775808", b"9223372036854775808", b"007", b"+1", b" 1", b"1.0",
+              b"a" * 20, b"a" * 21, b"ab" * 22, b"x" * 63, b"x" * 64, bytes(range(256)), b"y" * 16383, b"y" * 16384,
+              b"0123456789" * 700, bytes(r.randint(0, 255) for _ in range(3000)),
+              b"".join(b"user:%d:name " % i for i in range(5000)), b"\0" * 1000000]
+    for v in values:
+        yield Sample("string of %d" % len(v), None, ["SET", "k", v])
+    yield Sample("raw string", None, ["SET", "k", "12"], ["APPEND", "k", "34"])
+    yield Sample("HyperLogLog", "raw", ["PFADD", "k"] + list(range(50)))
+    yield Sample("dense HyperLogLog", "raw", ["PFADD", "k"] + list(range(5000)))
+
+
+def hashes():
+    r = random.Random(2)
+    for n in (1, 2, 10, 100, 512):
+        fields = distinct(r, n, 30)
+        words = [w for f in fields for w in (f, text(r, 64))]
+        yield Sample("hash of %d" % n, "listpack", ["HSET", "k"] + words)
+    yield Sample("hash of 513", "hashtable", *many(["HSET", "k"], [str(i) for i in range(1026)], 2))
+    yield Sample("hash with a long value", "hashtable", ["HSET", "k", "f", "v" * 65, "g", "", "", "h"])
+    yield Sample("hash with long fields", "hashtable", ["HSET", "k", "f" * 5000, "v" * 70000, "1", "2"])
+    yield Sample("hash of many", "hashtable", *many(["HSET", "k"], [text(r, 20) or "x" for _ in range(LONG)]), slow=True)
+
+
+def sets():
+    r = random.Random(3)
+    for top in (1, 2**7, 2**15, 2**31, 2**63):
+        members = sorted({r.randint(-top, top - 1) for _ in range(300)})
+        yield Sample("integers below 2^%d" % (top.bit_length() - 1), "intset", ["SADD", "k"] + members)
+    yield Sample("513 integers", "hashtable", ["SADD", "k"] + list(range(513)))
+    for n in (1, 5, 128, 129, 1000):
+        yield Sample("set of %d" % n, "hashtable", ["SADD", "k", "text"] + distinct(r, n, 40))
+    yield Sample("set with long members", "hashtable", ["SADD", "k", "a" * 65, "b" * 5000, "", "1"])
+    yield Sample("set of many", "hashtable", *many(["SADD", "k"], distinct(r, LONG, 20)), slow=True)
+
+
+def all_samples():
+    for family in (strings, hashes, sets):
+        yield from family()
+
+
+def contents(call, key="k"):
+    """The value in a form that does not depend on the order in which a server keeps it."""
+    kind = call("TYPE", key)
+    if kind == "string":
+        return kind, call("GET", key)
+    if kind == "hash":
+        flat = call("HGETALL", key)
+        return kind, dict(zip(flat[::2], flat[1::2]))
+    if kind == "set":
+        return kind, sorted(call("SMEMBERS", key))
+    if kind == "list":
+        return kind, call("LRANGE", key, 0, -1)
+    if kind == "zset":
+        return kind, call("ZRANGE", key, 0, -1, "WITHSCORES")
+    if kind == "stream":
+        return kind, call("XRANGE", key, "-", "+"), call("XINFO", "STREAM", key, "FULL", "COUNT", 0)
+    return kind, None
