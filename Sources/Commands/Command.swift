@@ -74,6 +74,8 @@ public enum Locking: UInt8, Sendable {
     case all
     /// The command locks partition by partition itself, with `Call.forEachPartition`.
     case own
+
+    public var isByKeys: Bool { self == .firstKey || self == .keys }
 }
 
 /// Flags with the meaning of Redis' (redis.io/commands/command).

@@ -11,13 +11,13 @@ extension Access {
         }
         partition.pointee.watched.append(
             WatchedKey(isStale: isExpired(key), database: database, key: bytes, flag: flag))
-        partition.pointee.observers = UInt32(partition.pointee.watched.count)
+        partition.pointee.countObservers()
     }
 
     /// Forgets all keys that `flag` watches in this partition.
     public static func unwatch(_ partition: PartitionPointer, _ flag: WatchFlag) {
         partition.pointee.watched.removeAll { $0.flag === flag }
-        partition.pointee.observers = UInt32(partition.pointee.watched.count)
+        partition.pointee.countObservers()
     }
 
     /// Whether a key that `flag` watches in this partition has passed its deadline since WATCH (nobody may
@@ -30,7 +30,13 @@ extension Access {
         }
     }
 
+    /// Tells whoever wants to know of this key, or of all.
     @inline(never)
+    func tellObservers(_ key: ByteView, byClient: Bool) {
+        tellWatchers(key)
+        tellReaders(key, byClient: byClient)
+    }
+
     func tellWatchers(_ key: ByteView) {
         for i in partition.pointee.watched.indices where partition.pointee.watched[i].database == database {
             guard partition.pointee.watched[i].key.withView({ $0 == key }) else { continue }

@@ -80,7 +80,7 @@ public struct Access {
     func removeExpired(_ slot: Slot, _ key: Key) {
         partition.pointee.expired &+= 1
         notify(.expired, "expired", key)
-        remove(slot, key)
+        remove(slot, key, byClient: false)
     }
 
     // MARK: dots, mutations, watchers
@@ -95,8 +95,8 @@ public struct Access {
 
     /// Tells whoever wants to know that the key changed.
     @inline(__always)
-    func emit(_ key: Key, _ dot: Dot, _ change: @autoclosure () -> Mutation.Change) {
-        if _slowPath(partition.pointee.observers != 0) { tellWatchers(key.view) }
+    func emit(_ key: Key, _ dot: Dot, byClient: Bool = true, _ change: @autoclosure () -> Mutation.Change) {
+        if _slowPath(partition.pointee.observers != 0) { tellObservers(key.view, byClient: byClient) }
         if _slowPath(shared.pointee.sink != nil) {
             shared.pointee.sink?.record(
                 Mutation(
@@ -281,11 +281,11 @@ public struct Access {
         return entry
     }
 
-    /// Deletes the key. Invalidates slots.
-    public func remove(_ slot: Slot, _ key: Key) {
+    /// Deletes the key. `byClient`: a client wanted it, not the clock. Invalidates slots.
+    public func remove(_ slot: Slot, _ key: Key, byClient: Bool = true) {
         let dot = nextDot(key.slot)
         let entry = unlink(slot, key)
-        emit(key, dot, .delete)
+        emit(key, dot, byClient: byClient, .delete)
         free(entry)
     }
 

@@ -43,6 +43,12 @@ public struct KeyEvents: OptionSet, Sendable {
 open class KeyEventSink: @unchecked Sendable {
     public init() {}
     open func happened(_ kind: KeyEvents, _ event: StaticString, _ key: ByteView, database: Int) {}
+    /// A key that `reader` has read (`Access.remember`) has changed, or been given up.
+    open func becameStale(_ key: ByteView, reader: UInt64) {}
+    /// Any key has changed, in a partition where `Access.tellEveryChange` asked for it.
+    open func changed(_ key: ByteView, byClient: Bool) {}
+    /// Whole databases have been emptied: nobody's reading is remembered any more.
+    open func flushed() {}
     /// A key that clients may block on has got what they wait for.
     open func becameReady(_ key: Key, database: Int) {}
     /// The same of whatever keys of a partition's database clients wait for: all of them may have changed.

@@ -14,6 +14,7 @@ extension Keyspace {
             }
         }
         if !contents.isEmpty { shared.pointee.disposer.dispose { contents.free() } }
+        forgetReaders()
     }
 
     private func flush(_ index: Int, _ database: Int, _ moment: Moment, into contents: DetachedTables) {

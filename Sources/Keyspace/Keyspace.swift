@@ -49,6 +49,7 @@ public final class Keyspace: @unchecked Sendable {
                     .dismantle(shared.pointee.reclaimer) { $0.destroy() }
                 partition.pointee.databases[database].expiring.detach().dismantle(shared.pointee.reclaimer) { _ in }
             }
+            partition.pointee.readers?.forEach { _, readers in readers.pointee.free() }
             partition.pointee.slots.deallocate()
             partition.deinitialize(count: 1)
         }

@@ -11,7 +11,8 @@ public struct Partition {
     var lockWord: UInt32 = 0
     /// Clients' waits for keys of this partition (blocking commands). While 0, no key serves anybody.
     public var waiting: UInt32 = 0
-    /// Watched keys in this partition. While 0, a write has nobody to tell.
+    /// How many want to know of changes: watched keys; one more while clients cache keys, and one while some want
+    /// to know of all. While 0, a write has nobody to tell.
     var observers: UInt32 = 0
     public let databases: PartitionDatabases
     public let slots: UnsafeMutablePointer<SlotCounters>
@@ -25,6 +26,10 @@ public struct Partition {
     /// Keys removed because their deadline passed.
     public var expired: UInt64 = 0
     var watched: [WatchedKey] = []
+    /// Keys that clients have read and may cache, by name, whatever the database.
+    var readers: ByteMap<KeyReaders>?
+    /// The sink hears of every change (`KeyEventSink.changed`).
+    var tellsEveryChange = false
     /// No deadline in any database is earlier than this. Written under the lock, read without.
     var earliestDeadline = Int64.max
 
@@ -113,6 +118,9 @@ public struct KeyspaceShared {
     public var eventMask: UInt32 = 0
     public var events: KeyEventSink?
     public let packing = PackingLimits()
+    /// Keys in all partitions' `readers`, and readers of all of them. Relaxed atomics.
+    var readKeyCount: UInt64 = 0
+    var readerCount: UInt64 = 0
     /// While set (CLIENT PAUSE), deadlines hide keys but remove none.
     public var keepsExpired: UInt32 = 0
 }

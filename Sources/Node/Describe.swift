@@ -92,7 +92,8 @@ extension Executor {
         line += " omem=\(memory.replyChain) tot-mem=\(memory.total)"
         line += " events=\(card.state.contains(.congested) ? "rw" : "r")"
         line += " cmd=\(command >= 0 ? node.commands.fullNames[command] : "NULL")"
-        line += " user=\(String(decoding: details.user.name, as: UTF8.self)) redir=-1 resp=\(card[.version])"
+        line +=
+            " user=\(String(decoding: details.user.name, as: UTF8.self)) redir=\(card[.redirection]) resp=\(card[.version])"
         return line
     }
 
@@ -107,9 +108,13 @@ extension Executor {
         let mode = session.pointee.card.sessionMode
         let details = session.pointee.details
         var flags = ""
+        if mode.contains(.monitor) { flags += "O" }
         if mode.contains(.subscribed) { flags += "P" }
         if mode.contains(.multi) { flags += "x" }
         if mode.contains(.suspended) { flags += "b" }
+        if !mode.isDisjoint(with: [.tracking, .broadcast]) { flags += "t" }
+        if mode.contains(.brokenRedirection) { flags += "R" }
+        if mode.contains(.broadcast) { flags += "B" }
         if details.watchFlag.isSet { flags += "d" }
         if session.pointee.card.state.contains(.closeAfterFlush) { flags += "c" }
         if details.isUnixSocket { flags += "U" }

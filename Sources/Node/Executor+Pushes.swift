@@ -41,7 +41,7 @@ extension Executor {
     /// Sends a client of this loop a message, given as RESP2.
     @inline(__always)
     func push(_ session: SessionPointer, _ frame: ByteView) {
-        if _slowPath(isRunning(session) || session.pointee.mode.contains(.closing)) {
+        if _slowPath(isRunning(session) || !session.pointee.mode.isDisjoint(with: [.closing, .suspended])) {
             return pushSpecially(session, frame, asPush: true)
         }
         append(session, frame, asPush: true)
@@ -49,7 +49,7 @@ extension Executor {
 
     /// The same with bytes that are not an array, and the same in both protocols.
     func pushLine(_ session: SessionPointer, _ line: ByteView) {
-        if isRunning(session) || session.pointee.mode.contains(.closing) {
+        if isRunning(session) || !session.pointee.mode.isDisjoint(with: [.closing, .suspended]) {
             return pushSpecially(session, line, asPush: false)
         }
         append(session, line, asPush: false)
@@ -73,10 +73,17 @@ extension Executor {
         pushes.areUnfinished = true
     }
 
-    /// To a client whose command is running: kept until that has ended.
+    /// Whether the client waits no longer, but has yet to get the reply.
+    private func isBeingServed(_ session: SessionPointer) -> Bool {
+        guard case .waiting(let waiter) = session.pointee.details.block else { return false }
+        return !waiter.isFree
+    }
+
+    /// To a client whose command is running, or has waited and is being served: kept until it has its reply.
     @inline(never)
     private func pushSpecially(_ session: SessionPointer, _ frame: ByteView, asPush: Bool) {
         if session.pointee.mode.contains(.closing) { return }
+        if !isRunning(session) && !isBeingServed(session) { return append(session, frame, asPush: asPush) }
         let details = session.pointee.details
         let start = details.deferred.count
         details.deferred += frame.bytes
@@ -101,10 +108,10 @@ extension Executor {
     /// Completes what messages have left to do. No lock of the key space is held: clients may be closed.
     @inline(never)
     func finishPushes() {
-        while let session = pushes.deferred.last { flushDeferred(session) }
+        for session in pushes.deferred where !isBeingServed(session) { flushDeferred(session) }
         for session in pushes.overflowing { closeForOutput(session) }
         pushes.overflowing.removeAll(keepingCapacity: true)
-        pushes.areUnfinished = false
+        pushes.areUnfinished = !pushes.deferred.isEmpty
     }
 
     /// Handles what other loops have sent. Not in the middle of anything that must not be interrupted.
@@ -119,7 +126,12 @@ extension Executor {
         switch letter.kind {
         case .message: deliver(.channel, letter.first, letter.second)
         case .shardMessage: deliver(.shard, letter.first, letter.second)
-        default: break
+        case .monitorLine: relayMonitorLine(letter.first)
+        case .invalidate: invalidate(letter.first, for: letter.a)
+        case .flushed: invalidateEverything()
+        case .broadcast: relayBroadcast(letter.first, letter.second)
+        case .redirected: relayInvalidation(to: letter.a, from: letter.b, letter.first)
+        case .redirectionBroken: noteBroken(letter.a, redirection: letter.b)
         }
     }
 }

@@ -17,7 +17,7 @@ extension Executor {
         if count > 1 { prefetchEntries(count) }
         statistics.add(.commandsProcessed, count)
         lastTicks = cs_ticks()
-        pausing = node.pause.until != 0
+        pausing = node.pause.until != 0 || isMonitored
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
         if _slowPath(isOverMemory || settings.maxMemory > 0) { checkMemory() }
         var i = 0
@@ -70,8 +70,7 @@ extension Executor {
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
         _ key: Key
     ) {
-        let link = session.pointee.link
-        let output = Executor.output(of: link)
+        let output = Executor.output(of: session.pointee.link)
         let errorsBefore = output.pointee.errorCount
         prepare(session, command, words, count, output)
         var isFinished = true
@@ -89,6 +88,16 @@ extension Executor {
         } else {
             isFinished = runLocking(command, key)
         }
+        finish(session, command, words, count, errorsBefore, isFinished)
+    }
+
+    /// What follows a command: counting, mostly.
+    @inline(__always)
+    private func finish(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
+        _ errorsBefore: Int, _ isFinished: Bool
+    ) {
+        let output = Executor.output(of: session.pointee.link)
         let now = cs_ticks()
         let ticks = now &- lastTicks
         lastTicks = now
@@ -98,7 +107,30 @@ extension Executor {
         if _slowPath(ticks >= slowTicks) { noteSlow(session, command, words, count, ticks) }
         if _slowPath(output.pointee.errorCount != errorsBefore) { noteError(command, output) }
         if _slowPath(output.pointee.overLimit) { closeForOutput(session) }
-        markDirty(link)
+        markDirty(session.pointee.link)
+    }
+
+    /// Runs a reading command that locks by keys, for a client that is to be told when they change.
+    func invokeRemembering(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) {
+        let output = Executor.output(of: session.pointee.link)
+        let errorsBefore = output.pointee.errorCount
+        prepare(session, command, words, count, output)
+        var set = PartitionSet()
+        collectKeys(command, into: &set)
+        set.forEach { Partition.lock(partitions + $0) }
+        state.pointee.held = set
+        command.pointee.run(UnsafeMutableRawPointer(state))
+        rememberKeys(session)
+        state.pointee.held = PartitionSet()
+        var isFinished = true
+        if state.pointee.aftermath.isEmpty {
+            set.forEach { Partition.unlock(partitions + $0) }
+        } else {
+            isFinished = settle(set)
+        }
+        finish(session, command, words, count, errorsBefore, isFinished)
     }
 
     /// A command that takes any number of keys, given one: as DEL mostly is.

@@ -41,15 +41,20 @@ extension Executor {
     private func shownWords(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [[UInt8]] {
-        if !command.pointee.flags.contains(.holdsSecrets) { return Slowlog.words(words, count) }
-        let hidden: (Int) -> Bool =
-            switch node.commands.commands[Int(command.pointee.index)].name {
-            case "hello": { Executor.followsAuth(words, $0) }
-            case "setuser": { $0 > 1 }
-            case "set": { Executor.isSecretValue(words, $0) }
-            default: { $0 > 0 }
-            }
-        return Slowlog.words(words, count, hidden: hidden)
+        Slowlog.words(words, count, hidden: hiddenWords(command, words))
+    }
+
+    /// Which words of a command nobody may see.
+    func hiddenWords(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>) -> (Int) -> Bool {
+        if !command.pointee.flags.contains(.holdsSecrets) { return { _ in false } }
+        return
+            switch node.commands.commands[Int(command.pointee.index)].name
+        {
+        case "hello": { Executor.followsAuth(words, $0) }
+        case "setuser": { $0 > 1 }
+        case "set": { Executor.isSecretValue(words, $0) }
+        default: { $0 > 0 }
+        }
     }
 
     /// HELLO: the user and the password after AUTH.

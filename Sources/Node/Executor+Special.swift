@@ -15,7 +15,9 @@ extension Executor {
             if !session.pointee.mode.contains(.pushedBack) { pushBack(session, from: request.pointee.start) }
             return
         }
+        state.pointee.session = Executor.nobody
         if session.pointee.mode.contains(.hasDeferred) { flushDeferred(session) }
+        if session.pointee.mode.contains(.tracking) { limitRememberedKeys() }
         if let error = request.pointee.error { return refuse(session, error) }
         if session.pointee.mode.contains(.replySkipNext) {
             session.pointee.mode.remove(.replySkipNext)
@@ -25,6 +27,7 @@ extension Executor {
         runChecked(session, request)
         applyReplyMode(session, mark)
         if session.pointee.mode.contains(.hasDeferred) { flushDeferred(session) }
+        if session.pointee.mode.contains(.tracking) { endCaching(session, request.pointee.command) }
         markDirty(session.pointee.link)
     }
 
@@ -61,9 +64,17 @@ extension Executor {
             let name = node.commands.fullNames[Int(command.pointee.index)]
             return reject(session, command, Executor.subscribedText(name))
         }
+        if session.pointee.mode.contains(.monitor) && touchesKeys(session, command) {
+            return reject(session, command, "ERR Replica can't interact with the keyspace")
+        }
         if isPaused(session, command) { return pause(session, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
-        invoke(session, command, words, count, request.pointee.key)
+        if remembers(session, command) && command.pointee.locking.isByKeys {
+            invokeRemembering(session, command, words, count)
+        } else {
+            invoke(session, command, words, count, request.pointee.key)
+        }
+        if isMonitored { showMonitors(session, command, words, count) }
     }
 
     /// A command of an enabled-on-request kind: `no`, `local` or `yes`.
@@ -111,10 +122,17 @@ extension Executor {
             + "this context"
     }
 
+    /// What Redis denies clients that monitor, because it takes them for replicas.
+    private func touchesKeys(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
+        let touching: CommandFlags = [.write, .readonly, .mayReplicate]
+        if !command.pointee.flags.isDisjoint(with: touching) { return true }
+        return isNamed(command, "exec") && !session.pointee.details.queueFlags.isDisjoint(with: touching)
+    }
+
     private func isPaused(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
         let until = node.pause.until
         if until == 0 { return false }
-        if until <= state.pointee.moment.wall { return false }
+        if until <= state.pointee.moment.wall || session.pointee.mode.contains(.monitor) { return false }
         if !node.pause.onlyWrites { return true }
         let writing: CommandFlags = [.write, .mayReplicate]
         if !command.pointee.flags.isDisjoint(with: writing) { return true }

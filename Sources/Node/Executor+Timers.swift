@@ -32,6 +32,7 @@ extension Executor {
         watchClients()
         if index == 0 { node.memory.sample() }
         lookForDeadlines()
+        if node.cron.isOn { limitRememberedKeys() }
         timers.next = monotonic &+ UInt64(period) &* 1_000_000
         timers.lastTick = monotonic
     }
@@ -99,7 +100,7 @@ extension Executor {
             let link = session.pointee.link
             publish(session)
             let idle = now - session.pointee.activeAt
-            if timeout > 0 && idle > timeout && session.pointee.mode.isDisjoint(with: [.suspended, .subscribed]) {
+            if timeout > 0 && idle > timeout && session.pointee.mode.isDisjoint(with: Executor.staying) {
                 node.doors.log(.verbose, "Closing idle client")
                 close(session, afterReplies: false)
             }
@@ -126,6 +127,9 @@ extension Executor {
         guard link.pointee.input.isEmpty, capacity > 0 else { return }
         if idle || (capacity > 2 * Limits.inputRoomShown && peak < capacity / 2) { link.pointee.input.reset() }
     }
+
+    /// Clients that are not idle even if they say nothing.
+    private static let staying: SessionMode = [.suspended, .subscribed, .monitor]
 
     private func checkSoftLimit(_ session: SessionPointer, _ now: Int64) {
         let details = session.pointee.details

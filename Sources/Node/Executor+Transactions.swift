@@ -107,6 +107,7 @@ extension Executor {
             collectKeys(command, into: &ignored)
         }
         command.pointee.run(UnsafeMutableRawPointer(state))
+        if remembers(session, command) { rememberKeys(session) }
         let taken = ticks &- started
         statistics.count(command.pointee.index, ticks: taken)
         if taken >= slowTicks { noteSlow(session, command, queued.arguments, queued.count, taken) }
@@ -114,6 +115,7 @@ extension Executor {
             statistics.countFailed(command.pointee.index)
             countError(output)
         }
+        if _slowPath(isMonitored) { showMonitors(session, command, queued.arguments, queued.count) }
     }
 
     /// Everything the transaction may touch: the keys it names and watches, or all partitions when a

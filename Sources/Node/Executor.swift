@@ -22,6 +22,16 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let inbox = Inbox()
     let broker: Broker
     var pushes = Pushes()
+    /// This loop's clients in MONITOR, and how many: for other loops to see.
+    var monitors: [SessionPointer] = []
+    let ownMonitorCount: UnsafeMutablePointer<UInt64>
+    /// All loops'.
+    let monitorCount: UnsafeMutablePointer<UInt64>
+    var broadcasts = Broadcasts()
+    /// Clients of this loop that have been looked for by id.
+    var knownClients: [UInt64: SessionPointer] = [:]
+    /// How often in a row `limitRememberedKeys` has not come to an end.
+    var trackingEffort = 0
     let statistics: Statistics
     /// Guards `roster` against other loops' readers (CLIENT LIST, INFO).
     let rosterLock = SpinLock()
@@ -74,6 +84,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         self.index = index
         commandIndex = node.commands.index
         broker = node.broker
+        monitorCount = node.monitorCount
+        ownMonitorCount = .allocate(capacity: 1)
+        ownMonitorCount.initialize(to: 0)
         partitions = node.keyspace.partitions
         sharesKeyspace = node.configuration.settings.loops > 1
         tables = node.keyspace.tables
@@ -134,9 +147,11 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         statistics.raise(.longestTurn, to: monotonic &- turnStarted)
         node.reclaimer.leave(index)
         let sleep = sleepTime(monotonic)
+        if _slowPath(broadcasts.arePending) { sendBroadcasts() }
         if _slowPath(pushes.areUnfinished) { finishPushes() }
         // Expired keys may have given clients something to read.
-        return dirty.isEmpty ? sleep : 0
+        if !dirty.isEmpty { return 0 }
+        return _slowPath(pushes.areUnfinished) ? 1 : sleep
     }
 
     /// Takes over settings that have changed. CONFIG SET calls it for its own loop: the very next command
@@ -200,6 +215,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     public override func execute() {
         runBatch()
         if _slowPath(!served.isEmpty) { resumeServed() }
+        if _slowPath(broadcasts.arePending) { sendBroadcasts() }
     }
 
     public override func sent(_ link: LinkPointer, _ count: Int) {
@@ -262,6 +278,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         unwatchAll(session)
         discardQueue(session)
         unsubscribeAll(session)
+        stopMonitoring(session)
+        stopTracking(session)
+        knownClients[session.pointee.id] = nil
         if session.pointee.mode.contains(.suspended) { dropWait(session) }
         rosterLock.withLock {
             let last = roster.removeLast()

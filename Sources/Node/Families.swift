@@ -7,6 +7,7 @@ extension Node {
             ConfigCommands.commands,
             ConnectionCommands.commands,
             PubSubCommands.commands,
+            MonitorCommand.commands,
             TransactionCommands.commands,
             StringCommands.commands,
             BitCommands.commands,

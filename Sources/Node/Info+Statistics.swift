@@ -64,8 +64,11 @@ extension Info {
             "latest_fork_usec", "total_forks",
             "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
-            "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
-            "unexpected_error_replies")
+            "current_active_defrag_time")
+        add("tracking_total_keys", node.keyspace.readKeyCount)
+        add("tracking_total_items", node.keyspace.readerCount)
+        add("tracking_total_prefixes", node.prefixes.count)
+        addZeros("unexpected_error_replies")
         add("total_error_replies", node.total(.errorReplies))
         add("dump_payload_sanitizations", 0)
         add("total_reads_processed", node.total(.reads))

@@ -121,7 +121,7 @@ struct Info {
         add("client_recent_max_input_buffer", peaks.map(\.input).max() ?? 0)
         add("client_recent_max_output_buffer", peaks.map(\.output).max() ?? 0)
         add("blocked_clients", clients.blocked)
-        add("tracking_clients", 0)
+        add("tracking_clients", node.trackingClients.count)
         add("clients_in_timeout_table", clients.waitingWithDeadline)
     }
 

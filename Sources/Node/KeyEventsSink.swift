@@ -15,6 +15,24 @@ final class KeyEventsSink: KeyEventSink, @unchecked Sendable {
         if wanted.contains(.keyevent) { executor.publish("__keyevent@", database, event, key) }
     }
 
+    override func becameStale(_ key: ByteView, reader: UInt64) {
+        guard let executor = Executor.current else { return }
+        let loop = ReaderName.loop(reader), id = ReaderName.id(reader)
+        if loop == executor.index {
+            executor.invalidate(key, for: id)
+        } else {
+            executor.node.executors[loop].inbox.post(.invalidate, a: id, key)
+        }
+    }
+
+    override func changed(_ key: ByteView, byClient: Bool) { Executor.current?.noteChanged(key, byClient: byClient) }
+
+    override func flushed() {
+        guard let executor = Executor.current, executor.node.trackingClients.count > 0 else { return }
+        for other in executor.node.executors where other !== executor { other.inbox.post(.flushed) }
+        executor.invalidateEverything()
+    }
+
     override func becameReady(_ key: Key, database: Int) {
         Executor.current?.noteReady(key, database: database)
     }

@@ -24,6 +24,11 @@ public final class Node: @unchecked Sendable {
     let memory = MemoryGauge()
     /// Who listens to which channels.
     let broker: Broker
+    /// Clients with CLIENT TRACKING on, and what those in BCAST mode want to hear of.
+    let trackingClients = ClientCount()
+    let prefixes: Prefixes
+    /// Clients in MONITOR.
+    let monitorCount: UnsafeMutablePointer<UInt64>
     /// 40 hexadecimal digits, new at every start.
     public let runID: String
     /// ms since 1970.
@@ -40,6 +45,9 @@ public final class Node: @unchecked Sendable {
     let scripts = ScriptStore()
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run commands that are not meant for them.
     let allowsAllInScripts = Switch(on: false)
+
+    /// DEBUG PAUSE-CRON: whether ticks do what has no other occasion.
+    let cron = Switch(on: true)
 
     let forgeryLog = MinuteGate()
     private let counters: UnsafeMutablePointer<UInt64>
@@ -62,6 +70,9 @@ public final class Node: @unchecked Sendable {
         keyspace = Keyspace(databases: settings.databases, reclaimer: reclaimer, disposer: doors.disposer)
         keyspace.shared.pointee.events = KeyEventsSink()
         broker = Broker(loops: settings.loops)
+        prefixes = Prefixes(loops: settings.loops)
+        monitorCount = .allocate(capacity: 1)
+        monitorCount.initialize(to: 0)
         counters = .allocate(capacity: 2)
         counters.initialize(repeating: 0, count: 2)
         var random = PRNG(seed: seed)
@@ -72,6 +83,7 @@ public final class Node: @unchecked Sendable {
 
     deinit {
         broker.free()
+        monitorCount.deallocate()
         counters.deallocate()
     }
 

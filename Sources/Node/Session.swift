@@ -63,8 +63,18 @@ struct SessionMode: OptionSet {
     /// Messages wait for the end of the command that it runs.
     static let hasDeferred = SessionMode(rawValue: 1024)
 
+    /// MONITOR: sees what others do.
+    static let monitor = SessionMode(rawValue: 2048)
+    /// CLIENT TRACKING: what it reads is remembered.
+    static let tracking = SessionMode(rawValue: 4096)
+
     /// Modes that the hot path must leave to the slow one.
-    static let special = SessionMode(rawValue: 0x7ff | 1 << 20)
+    static let special = SessionMode(rawValue: 0x1fff | 1 << 20)
+
+    /// CLIENT TRACKING in BCAST mode: it hears of changes.
+    static let broadcast = SessionMode(rawValue: 1 << 24)
+    /// The client to which it redirects what it should hear is gone.
+    static let brokenRedirection = SessionMode(rawValue: 1 << 25)
 }
 
 /// The cold part of a session.
@@ -91,6 +101,8 @@ final class SessionDetails {
     var watchedKeys: [WatchedName] = []
     /// What it listens to; nil: nothing.
     var subscriptions: Subscriptions?
+    /// What CLIENT TRACKING said; nil: it is off.
+    var tracking: ClientTracking?
     /// Messages that came while it ran a command.
     var deferred: [UInt8] = []
     /// Why it is suspended. Changed by its loop under the roster lock.

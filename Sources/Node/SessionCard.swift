@@ -11,7 +11,7 @@ struct SessionCard: @unchecked Sendable {
         case inputPending, inputCapacity
         case replyBlock, replyPending, replyPeak, replyChain, replyChainCount
         /// Written when they change.
-        case channels, patterns, shardChannels
+        case channels, patterns, shardChannels, redirection
     }
 
     private let words: UnsafeMutablePointer<UInt64>
@@ -20,6 +20,7 @@ struct SessionCard: @unchecked Sendable {
         words = .allocate(capacity: Field.allCases.count)
         words.initialize(repeating: 0, count: Field.allCases.count)
         self[.lastCommand] = -1
+        self[.redirection] = -1
     }
 
     func free() { words.deallocate() }

@@ -133,6 +133,7 @@ extension Executor {
         write(output)
         session.pointee.mode.remove(.suspended)
         applyReplyMode(session, mark)
+        if session.pointee.mode.contains(.hasDeferred) { flushDeferred(session) }
         session.pointee.activeAt = state.pointee.moment.wall
         markDirty(session.pointee.link)
         if output.pointee.overLimit { closeForOutput(session) }

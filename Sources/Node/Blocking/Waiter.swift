@@ -117,5 +117,8 @@ final class Waiter: @unchecked Sendable {
     /// Ends it unserved. Answers false if it is over, or somebody is trying to serve it.
     func cancel() -> Bool { cs_swap_u32(word, Claim.free, Claim.over) == Claim.free }
 
+    /// Nobody has served it, or tries to.
+    var isFree: Bool { cs_load_acquire_u32(word) == Claim.free }
+
     var isOver: Bool { cs_load_acquire_u32(word) == Claim.over }
 }

@@ -3,14 +3,13 @@ import Commands
 import Keyspace
 import RESP
 
-/// CLIENT and its subcommands (redis.io/commands/client). TRACKING is absent: client-side caching does not
-/// exist here yet, and the subcommands that ask about it answer what they answer while it is off.
+/// CLIENT and its subcommands (redis.io/commands/client); those about client-side caching are `TrackingCommands`.
 enum ClientCommands {
     static let commands: [Command] = [
         Command(
             "client", arity: -2, [], group: .connection, since: "2.4.0",
             complexity: "That of the subcommand", summary: "Container of the commands about connections.",
-            subcommands: naming + listing + control + caching)
+            subcommands: naming + listing + control + TrackingCommands.subcommands)
     ]
 
     private static let plain: CommandFlags = [.noscript, .loading, .stale]
@@ -171,36 +170,6 @@ enum ClientCommands {
         ) { Call($0).clientNoTouch() },
     ]
 
-    // MARK: client-side caching, while it is off
-
-    private static let caching: [Command] = [
-        subcommand(
-            "trackinginfo", arity: 2, since: "6.2.0",
-            summary: "Tells whether the keys that the connection reads are tracked."
-        ) {
-            let reply = Call($0).reply
-            reply.map(3)
-            reply.bulk("flags")
-            reply.set(1)
-            reply.bulk("off")
-            reply.bulk("redirect")
-            reply.integer(-1)
-            reply.bulk("prefixes")
-            reply.array(0)
-        },
-        subcommand(
-            "getredir", arity: 2, since: "6.0.0", summary: "Tells which client receives the invalidation messages."
-        ) { Call($0).reply.integer(-1) },
-        subcommand(
-            "caching", arity: 3, since: "6.0.0", summary: "Says whether the next command's keys are tracked.",
-            arguments: [oneOf("mode", ["YES", "NO"])]
-        ) {
-            Call($0).reply.error(
-                "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT "
-                    + "mode enabled")
-        },
-    ]
-
     private static let helpLines: [StaticString] = [
         "CACHING (YES|NO)",
         "    Say whether the next command's keys are tracked (OPTIN and OPTOUT modes).",
@@ -234,6 +203,8 @@ enum ClientCommands {
         "    Say which library this client uses.",
         "SETNAME <name>",
         "    Name this connection.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Say when keys change that this connection has read, or (BCAST) that begin with a prefix.",
         "TRACKINGINFO",
         "    Tell whether this connection's keys are tracked.",
         "UNBLOCK <client-id> [TIMEOUT|ERROR]",

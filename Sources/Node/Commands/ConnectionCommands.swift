@@ -198,6 +198,8 @@ extension Executor {
         discardQueue(session)
         unwatchAll(session)
         unsubscribeAll(session)
+        stopMonitoring(session)
+        stopTracking(session)
         session.pointee.mode.subtract([.replyOff, .replySkipNext])
         session.pointee.database = 0
         session.pointee.version = 2

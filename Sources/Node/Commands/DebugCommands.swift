@@ -36,6 +36,9 @@ extension Call {
         case 3 where word.isWord("set-disable-deny-scripts"):
             node.allowsAllInScripts.isOn = (self[2].integer ?? 0) != 0
             reply.ok()
+        case 3 where word.isWord("pause-cron"):
+            node.cron.isOn = (self[2].integer ?? 0) == 0
+            reply.ok()
         case 3 where word.isWord("log"):
             node.doors.log(.warning, "DEBUG LOG: \(self[2].text)")
             reply.ok()
@@ -54,6 +57,7 @@ extension Call {
             "HTSTATS <dbid>", "    Answer how full a database's hash tables are.",
             "LOG <message>", "    Write a line to the log.",
             "OBJECT <key>", "    Show how a key's value is kept.",
+            "PAUSE-CRON <0|1>", "    Whether keys that clients cache are given up only when these clients read.",
             "POPULATE <count> [<prefix>] [<size>]", "    Make string keys prefix:0, prefix:1 and so on.",
             "PROTOCOL <type>", "    Answer a value of this type: string, integer, double, bignum, null, array, set,",
             "    map, attrib, push, verbatim, true or false.",
