@@ -292,6 +292,19 @@ int cs_parse_double(const char *text, size_t length, double *out) {
     return 0;
 }
 
+int cs_parse_weight(const uint8_t *text, size_t length, double *out) {
+    char small[512];
+    char *copy = length < sizeof small ? small : malloc(length + 1);
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    char *end;
+    errno = 0;
+    *out = strtod(copy, &end);
+    int wrong = *end != 0 || errno == ERANGE || isnan(*out);
+    if (copy != small) free(copy);
+    return wrong ? -1 : 0;
+}
+
 int cs_parse_seconds(const char *text, size_t length, int64_t *milliseconds) {
     long double seconds;
     if (parse_long_double(text, length, &seconds)) return -1;

@@ -144,9 +144,9 @@ def sets(r):
         yield seal(b"\x00" + text(b"version %d" % version), version)
     for kind in (6, 7, 8, 20, 21, 250, 255):
         yield seal(bytes([kind]) + text(b"") * 3)
-    for bad in (b"", b"\x00", b"\x00\x05abc", b"\x00\xc4", b"\x00\xff", b"\x00\x80\xff\xff\xff\xff", b"\x00\x82abc",
+    for bad in (b"", b"\x00", b"\x00\x3fabc", b"\x00\xc4", b"\x00\xff", b"\x00\x80\xff\xff\xff\xff", b"\x00\x82abc",
                 b"\x00\xc3\x03\x04\x00abc", b"\x00\xc3\x02\x01\x00a", b"\x00\xc3\x02\x02\x00a", b"\x00\xc3\x03\x04\x01a\x20",
-                b"\x00\xc3\x04\x04\x00a\x20\x00", b"\x00\xc1\x05", b"\x00\x03abcd"):
+                b"\x00\xc3\x04\x04\x00a\x20\x00", b"\x00\x03abcd"):
         yield seal(bad)
     yield b""
     yield b"\x00" * 9

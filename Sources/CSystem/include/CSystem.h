@@ -216,6 +216,8 @@ size_t cs_resident_bytes(void);
 /// Redis' number formats. Each answers the number of bytes written, or -1 if the text is no number.
 int cs_format_double(double value, char *out, size_t capacity);
 int cs_parse_double(const char *text, size_t length, double *out);
+/// What SORT compares by: C's strtod over the text up to its first NUL, blanks before it allowed, nothing being 0.
+int cs_parse_weight(const uint8_t *text, size_t length, double *out);
 /// Seconds as text, a fraction perhaps, rounded up to milliseconds. -1: not a float; -2: too large for 64 bits.
 int cs_parse_seconds(const char *text, size_t length, int64_t *milliseconds);
 /// old + increment as long doubles in Redis' fixed notation: -1 not a float (old), -2 not a float

@@ -135,6 +135,8 @@ struct Zipmap: ForeignElements {
             if at + 5 > end { return nil }
             let start = UnsafeRawPointer(bytes.start + from)
             count = Int(UInt32(littleEndian: start.loadUnaligned(as: UInt32.self)))
+            // A length that fits one byte is in one byte.
+            if count < 254 { return nil }
             from += 4
         } else if count == 255 {
             return nil

@@ -38,13 +38,13 @@ extension PayloadTarget {
     func readPackedHash(_ reader: inout PayloadReader, _ kind: PayloadKind) throws(PayloadError) -> Entry {
         try (try reader.text()).withView { bytes throws(PayloadError) in
             switch kind {
-            case .hashZipmap: return try readPairs(Zipmap(bytes))
-            case .hashZiplist: return try readPairs(Ziplist(bytes))
+            case .hashZipmap: return try readPairs(Zipmap(bytes), looksAtLengths: true)
+            case .hashZiplist: return try readPairs(Ziplist(bytes), looksAtLengths: false)
             default:
                 guard Listpack.isValid(bytes, step: 2) else { throw .corrupt }
                 let pack = Listpack(bytes)
                 let fits = pack.count / 2 <= access.packing[.hashEntries] && bytes.count <= PackedValue.bytesMax
-                if !fits { return try readPairs(PackedElements(pack)) }
+                if !fits { return try readPairs(PackedElements(pack), looksAtLengths: false) }
                 if pack.isEmpty { throw .empty }
                 if pack.hasDuplicates(step: 2) { throw .corrupt }
                 return makePacked(.hash, bytes)
@@ -52,11 +52,14 @@ extension PayloadTarget {
         }
     }
 
-    /// A hash from elements that are fields and values in turn.
-    private func readPairs(_ elements: some ForeignElements) throws(PayloadError) -> Entry {
+    /// A hash from elements that are fields and values in turn. Redis leaves what came packed so however long its
+    /// parts are, but for the oldest form.
+    private func readPairs(
+        _ elements: some ForeignElements, looksAtLengths: Bool
+    ) throws(PayloadError) -> Entry {
         var size = CollectionSize()
         guard elements.forEach({ size.add($0.textCount) }), size.count & 1 == 0 else { throw .corrupt }
-        var builder = try HashBuilder(self, fields: size.count / 2, size)
+        var builder = try HashBuilder(self, fields: size.count / 2, size, looksAtLengths: looksAtLengths)
         var field: Listpack.Element?
         var isSound = true
         _ = elements.forEach { element in
@@ -92,11 +95,14 @@ private struct HashBuilder: ~Copyable {
     private var table: FieldPieces?
     private var names: NameSet
 
-    init(_ target: PayloadTarget, fields: Int, _ size: CollectionSize) throws(PayloadError) {
+    init(
+        _ target: PayloadTarget, fields: Int, _ size: CollectionSize, looksAtLengths: Bool = true
+    ) throws(PayloadError) {
         if fields == 0 { throw .empty }
         self.target = target
         names = NameSet()
-        if HashForm.fitsPacked(fields, size.longest, size.bytes + 4 * size.count, target.access.packing) {
+        let longest = looksAtLengths ? size.longest : 0
+        if HashForm.fitsPacked(fields, longest, size.bytes + 4 * size.count, target.access.packing) {
             pack = PackedBlock(capacity: Listpack.emptyBytes + size.bytes + 3 * size.count)
             table = nil
         } else {
