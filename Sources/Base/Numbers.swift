@@ -64,6 +64,19 @@ public enum Decimal {
     /// The longest text of an Int64.
     public static let lengthMax = 20
 
+    /// Lends the decimal text of `value`.
+    ///
+    /// The digits are a local variable: nested `withUnsafeTemporaryAllocation`s of functions that rethrow are
+    /// miscompiled in release builds (Swift 6.3.1 releases a result as if it were an error).
+    @inline(__always)
+    public static func withText<R>(_ value: Int64, _ body: (ByteView) throws -> R) rethrows -> R {
+        var digits: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        return try withUnsafeMutableBytes(of: &digits) { bytes in
+            let start = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self)
+            return try body(ByteView(UnsafePointer(start), write(value, start)))
+        }
+    }
+
     /// Writes `value` at `out`; answers the length. `out` has room for `lengthMax` bytes.
     @inline(__always)
     public static func write(_ value: Int64, _ out: UnsafeMutablePointer<UInt8>) -> Int {

@@ -69,10 +69,7 @@ extension Entry {
     @inline(__always)
     public func withString<R>(_ body: (ByteView) throws -> R) rethrows -> R {
         if let bytes = stringBytes { return try body(bytes) }
-        return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Decimal.lengthMax) { digits in
-            let start = digits.baseAddress!
-            return try body(ByteView(UnsafePointer(start), Decimal.write(integer, start)))
-        }
+        return try Decimal.withText(integer, body)
     }
 
     /// The length of a string, an integer's as decimal text.

@@ -106,10 +106,7 @@ public struct ReplyWriter {
     /// An integer as a bulk string of its decimal text.
     @inline(__always)
     public func bulkInteger(_ value: Int64) {
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Decimal.lengthMax) { digits in
-            let start = digits.baseAddress.unsafelyUnwrapped
-            bulk(ByteView(UnsafePointer(start), Decimal.write(value, start)))
-        }
+        Decimal.withText(value) { bulk($0) }
     }
 
     /// The null of either version: `$-1` or `_`.

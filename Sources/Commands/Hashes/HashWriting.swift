@@ -81,10 +81,7 @@ extension Call {
         let (sum, overflow) = old.addingReportingOverflow(increment)
         if overflow { return fail(ErrorText.overflow) }
         var hash = HashValue(access, key, slot)
-        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Decimal.lengthMax) { digits in
-            let start = digits.baseAddress.unsafelyUnwrapped
-            _ = hash.set(self[2], ByteView(UnsafePointer(start), Decimal.write(sum, start)))
-        }
+        Decimal.withText(sum) { _ = hash.set(self[2], $0) }
         access.notify(.hash, "hincrby", key)
         reply.integer(sum)
     }

@@ -120,9 +120,7 @@ public struct HashValue {
             records: old.fieldCount + 1, bytes: old.packed.byteCount, version: version)
         old.forEachField { field, value in
             field.withView { field in
-                value.withView { value in
-                    table.insert(field, value, FieldRecord.hash(of: field), version: version)
-                }
+                value.withView { table.insert(field, $0, FieldRecord.hash(of: field), version: version) }
             }
             return true
         }

@@ -192,10 +192,7 @@ public struct Listpack {
         @inline(__always)
         public func withView<R>(_ body: (ByteView) throws -> R) rethrows -> R {
             if let bytes { return try body(ByteView(bytes, byteCount)) }
-            return try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Decimal.lengthMax) { digits in
-                let start = digits.baseAddress.unsafelyUnwrapped
-                return try body(ByteView(UnsafePointer(start), Decimal.write(integer, start)))
-            }
+            return try Decimal.withText(integer, body)
         }
 
         /// The length as bytes, an integer's as decimal text.

@@ -137,21 +137,6 @@ extension Call {
     }
 }
 
-extension Entry {
-    /// The bytes a value would take in a dump of Redis', not counting compression.
-    fileprivate var serializedLength: Int {
-        if type != .string { return 0 }
-        let count = stringCount
-        let number = encoding == .integer ? integer : count <= 11 ? withString { $0.integer } : nil
-        if let number {
-            if Int64(Int8.min)...Int64(Int8.max) ~= number { return 2 }
-            if Int64(Int16.min)...Int64(Int16.max) ~= number { return 3 }
-            if Int64(Int32.min)...Int64(Int32.max) ~= number { return 5 }
-        }
-        return count + (count < 64 ? 1 : count < 16384 ? 2 : 5)
-    }
-}
-
 /// How full tables are, summed over the partitions.
 private struct TableFigures {
     var buckets = 0

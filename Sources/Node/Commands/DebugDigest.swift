@@ -28,10 +28,32 @@ struct DebugDigest {
         withUnsafeBytes(of: UInt32(number).bigEndian) { Array($0) }.withView { addOrdered($0) }
     }
 
+    private mutating func addMembers(_ set: Entry) {
+        set.forEachMember {
+            $0.withView { addUnordered($0) }
+            return true
+        }
+    }
+
+    private mutating func addFields(_ hash: Entry) {
+        hash.forEachField { field, value in
+            var one = DebugDigest()
+            field.withView { one.addOrdered($0) }
+            value.withView { one.addOrdered($0) }
+            one.bytes.withView { addUnordered($0) }
+            return true
+        }
+    }
+
     /// Adds a value: its type, its contents, and whether it expires.
     mutating func add(valueOf entry: Entry) {
-        addOrdered(Int(entry.type.rawValue))
-        if entry.type == .string { entry.withString { addOrdered($0) } }
+        addOrdered(entry.type == .stream ? 6 : Int(entry.type.rawValue))
+        switch entry.type {
+        case .string: entry.withString { addOrdered($0) }
+        case .set: addMembers(entry)
+        case .hash: addFields(entry)
+        case .list, .sortedSet, .stream: break
+        }
         if entry.hasDeadline { addUnordered(ByteView("!!expire!!")) }
     }
 }
