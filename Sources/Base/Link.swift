@@ -39,6 +39,9 @@ public struct LinkState: OptionSet, Sendable {
     public static let closeAfterFlush = LinkState(rawValue: 8)
     /// Close now; the output is dropped.
     public static let close = LinkState(rawValue: 16)
+    /// A long command of this client runs, or its bytes are being parsed: while the shell is entered again it is
+    /// neither read, nor sent to, nor closed.
+    public static let held = LinkState(rawValue: 32)
 }
 
 /// What a loop of the shell drives: one loop's share of the node.
@@ -48,6 +51,14 @@ public struct LinkState: OptionSet, Sendable {
 /// then `turnEnded`.
 open class LinkHandler {
     public init() {}
+
+    /// Set by the shell: in the midst of a long command, attends to the sockets once without waiting. Takes new
+    /// connections and sends; with `reading`, also reads and executes. Links that are to be closed are cut off, but
+    /// freed after the turn.
+    public final var attend: (_ reading: Bool) -> Void = { _ in }
+
+    /// Set by the shell in `attend`: the loop is to end.
+    public final var isStopping = false
 
     /// Links with output to send or a close to carry out after this turn. Owned by the handler.
     public var dirty: [LinkPointer] = []

@@ -216,6 +216,12 @@ static int open_interpreter(lua_State *L) {
     lua_rawset(L, real);
     lua_pushcfunction(L, note_place);
     int handler = lua_gettop(L);
+    if (interpreter->kind == ML_SCRIPTS) {
+        // A global in Redis, too.
+        lua_pushliteral(L, "__redis__err__handler");
+        lua_pushvalue(L, handler);
+        lua_rawset(L, real);
+    }
 
     lua_pushvalue(L, handler);
     lua_pushvalue(L, real);

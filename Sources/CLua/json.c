@@ -156,7 +156,7 @@ static void add_value(lua_State *L, const settings *rules, ml_buffer *to, int de
     case LUA_TTABLE: {
         depth++;
         if (depth > rules->encode_depth || !lua_checkstack(L, 6)) {
-            luaL_error(L, "Cannot serialise, excessive depth (%d)", depth);
+            luaL_error(L, "Cannot serialise, excessive nesting (%d)", depth);
         }
         int viewed = ml_push_behind(L, -1);
         int length = array_length(L, rules);
@@ -378,7 +378,9 @@ static void refuse_token(decoder *from, const char *expected) {
 static void descend(decoder *from) {
     from->depth++;
     if (from->depth > from->rules->decode_depth || !lua_checkstack(from->L, 3)) {
-        luaL_error(from->L, "Found too many nested data structures (%d)", from->depth);
+        luaL_error(
+            from->L, "Found too many nested data structures (%d) at character %d", from->depth,
+            (int)(from->at - from->start));
     }
 }
 

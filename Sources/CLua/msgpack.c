@@ -216,7 +216,7 @@ static void unpack_value(lua_State *L, reader *from) {
     case 0xcc: lua_pushnumber(L, (lua_Number)take_number(L, from, 1)); break;
     case 0xcd: lua_pushnumber(L, (lua_Number)take_number(L, from, 2)); break;
     case 0xce: lua_pushnumber(L, (lua_Number)take_number(L, from, 4)); break;
-    case 0xcf: lua_pushnumber(L, (lua_Number)take_number(L, from, 8)); break;
+    case 0xcf: lua_pushnumber(L, (lua_Number)(int64_t)take_number(L, from, 8)); break;
     case 0xd0: lua_pushnumber(L, (int8_t)take_number(L, from, 1)); break;
     case 0xd1: lua_pushnumber(L, (int16_t)take_number(L, from, 2)); break;
     case 0xd2: lua_pushnumber(L, (int32_t)take_number(L, from, 4)); break;

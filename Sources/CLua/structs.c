@@ -204,7 +204,8 @@ static int struct_unpack(lua_State *L) {
     size_t length;
     const char *data = luaL_checklstring(L, 2, &length);
     lua_Integer first = luaL_optinteger(L, 3, 1);
-    luaL_argcheck(L, first > 0, 3, "offset must be 1 or greater");
+    luaL_argcheck(L, first != 0, 3, "offset must be 1 or greater");
+    luaL_argcheck(L, first > 0, 2, "data string too short");
     size_t position = (size_t)first - 1;
     lua_settop(L, 2);
     int base = lua_gettop(L);

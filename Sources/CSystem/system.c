@@ -31,6 +31,24 @@ void *cs_thread_value(void) { return thread_value; }
 
 void cs_set_thread_value(void *value) { thread_value = value; }
 
+int cs_lock_for(uint32_t *word, unsigned microseconds) {
+    for (int spins = 0; spins < 400; spins++) {
+        if (__atomic_load_n(word, __ATOMIC_RELAXED) == 0 && cs_try_lock(word)) return 1;
+#if defined(__x86_64__)
+        __builtin_ia32_pause();
+#endif
+    }
+    uint64_t end = cs_monotonic_ns() + (uint64_t)microseconds * 1000;
+    // Left at 2 after giving up, the word costs its holder one call that wakes nobody.
+    while (__atomic_exchange_n(word, 2, __ATOMIC_ACQUIRE) != 0) {
+        uint64_t now = cs_monotonic_ns();
+        if (now >= end) return 0;
+        struct timespec left = {(time_t)((end - now) / 1000000000), (long)((end - now) % 1000000000)};
+        syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, &left, NULL, 0);
+    }
+    return 1;
+}
+
 void cs_unlock_wake(uint32_t *word) { futex(word, FUTEX_WAKE, 1); }
 
 size_t cs_allocator_figure(const char *name) {

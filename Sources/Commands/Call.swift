@@ -33,6 +33,8 @@ public struct CallState {
     /// memory) may have what it waits for.
     public var isServing = false
     public var servedKey = Key()
+    /// The node's: a lock does not come; takes the CallState.
+    public var stall: @convention(c) (UnsafeMutableRawPointer) -> Void = { _ in }
     /// The node's: has the client wait. Takes the CallState and a `Wait`.
     public var wait: @convention(c) (UnsafeMutableRawPointer, UnsafeRawPointer) -> Void = { _, _ in }
     /// A reading command that must not count as an access (CLIENT NO-TOUCH).
@@ -109,6 +111,12 @@ public struct PartitionSet {
     }
 
     public var isAll: Bool { words.0 & words.1 & words.2 & words.3 == .max }
+
+    public mutating func subtract(_ other: PartitionSet) {
+        words = (
+            words.0 & ~other.words.0, words.1 & ~other.words.1, words.2 & ~other.words.2, words.3 & ~other.words.3
+        )
+    }
 
     public func isSuperset(of other: PartitionSet) -> Bool {
         (other.words.0 & ~words.0) | (other.words.1 & ~words.1) | (other.words.2 & ~words.2)
@@ -229,7 +237,12 @@ public struct Call {
     public func withPartition<R>(_ i: Int, _ body: (PartitionPointer) -> R) -> R {
         let partition = state.pointee.partitions + i
         let holds = state.pointee.held.contains(i)
-        if !holds { Partition.lock(partition) }
+        if !holds && !Partition.tryLock(partition) {
+            // Others are served meanwhile if it takes long: a script may hold the lock.
+            while !Partition.lock(partition, microseconds: 1000) {
+                state.pointee.stall(UnsafeMutableRawPointer(state))
+            }
+        }
         defer { if !holds { Partition.unlock(partition) } }
         return body(partition)
     }

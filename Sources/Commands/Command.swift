@@ -106,8 +106,11 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let noAsyncLoading = CommandFlags(rawValue: 1 << 20)
     /// Its words may hold passwords, which the slow log must not show (`Executor.noteSlow`).
     public static let holdsSecrets = CommandFlags(rawValue: 1 << 21)
+    /// Runs a script or function, which may have flags of its own.
+    public static let runsScript = CommandFlags(rawValue: 1 << 22)
 
-    /// Redis' words, in the order COMMAND lists them. `protected`, `mayReplicate` and `holdsSecrets` have none.
+    /// Redis' words, in the order COMMAND lists them. `protected`, `mayReplicate`, `holdsSecrets` and `runsScript` have
+    /// none.
     public static let words: [(CommandFlags, StaticString)] = [
         (.write, "write"), (.readonly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"),
         (.pubsub, "pubsub"), (.noscript, "noscript"), (.blocking, "blocking"), (.loading, "loading"),

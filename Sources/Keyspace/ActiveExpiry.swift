@@ -37,6 +37,8 @@ public struct ActiveExpiry {
     static let lockNanoseconds: UInt64 = 100_000
     /// Due entries collected before they are removed.
     static let batch = 64
+    /// How long it waits for a partition's lock.
+    static let patienceMicroseconds: UInt32 = 200
     /// Buckets of a resize moved under one lock.
     static let resizeSteps = 128
 
@@ -91,7 +93,12 @@ public struct ActiveExpiry {
                     progress.earliestDeadline = Partition.earliestDeadline(partition)
                     return
                 }
-                Partition.lock(partition)
+                // A script may hold the partition for long: it comes again soon.
+                if !Partition.lock(partition, microseconds: ActiveExpiry.patienceMicroseconds) {
+                    progress.isUnfinished = false
+                    progress.earliestDeadline = moment.wall &+ ActiveExpiry.pausedPace
+                    return
+                }
                 hold(partition, moment, end, &progress)
                 Partition.unlock(partition)
             }
@@ -121,7 +128,7 @@ public struct ActiveExpiry {
         let partition = keyspace.partitions + resizing
         var isPending = true
         repeat {
-            Partition.lock(partition)
+            if !Partition.lock(partition, microseconds: ActiveExpiry.patienceMicroseconds) { return }
             isPending = stepTables(partition)
             Partition.unlock(partition)
         } while isPending && cs_monotonic_ns() < end

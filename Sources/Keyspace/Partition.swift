@@ -39,6 +39,16 @@ public struct Partition {
     }
 
     @inline(__always)
+    public static func tryLock(_ partition: UnsafeMutablePointer<Partition>) -> Bool {
+        cs_try_lock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self)) != 0
+    }
+
+    /// Waits at most so long. Answers whether the lock is held now.
+    public static func lock(_ partition: UnsafeMutablePointer<Partition>, microseconds: UInt32) -> Bool {
+        cs_lock_for(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self), microseconds) != 0
+    }
+
+    @inline(__always)
     public static func unlock(_ partition: UnsafeMutablePointer<Partition>) {
         cs_unlock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self))
     }

@@ -40,6 +40,9 @@ extension Executor {
 
     /// Parses a run of bytes; answers how many are used up.
     private func parseRun(_ session: SessionPointer, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) -> Int {
+        let outer = parsing
+        parsing = session
+        defer { parsing = outer }
         var at = 0
         while at < count {
             let room = arguments + argumentsUsed

@@ -13,15 +13,16 @@ extension Executor {
 
     @inline(never)
     private func runRequests() {
-        let count = batchCount
-        if count > 1 { prefetchEntries(count) }
-        statistics.add(.commandsProcessed, count)
+        if batchCount > 1 { prefetchEntries(batchCount) }
+        statistics.add(.commandsProcessed, batchCount)
         lastTicks = cs_ticks()
-        pausing = node.pause.until != 0 || isMonitored
+        pausing = node.pause.until != 0 || isMonitored || node.busy.kind != nil
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
         if _slowPath(isOverMemory || settings.maxMemory > 0) { checkMemory() }
         var i = 0
-        while i < count {
+        // A long command may send requests behind it back to where they came from.
+        while i < batchCount {
+            batchIndex = i
             let request = batch + i
             let session = request.pointee.session
             if _fastPath(!pausing && session.pointee.mode.isDisjoint(with: .special)),
@@ -78,7 +79,9 @@ extension Executor {
             state.pointee.keys[0] = key
             state.pointee.keyCount = 1
             let partition = partitions + key.partition
-            if _slowPath(sharesKeyspace) { Partition.lock(partition) }
+            if _slowPath(sharesKeyspace), _slowPath(!Partition.tryLock(partition)), !waitForLock(partition) {
+                return refuseBusy(session, command)
+            }
             command.pointee.run(UnsafeMutableRawPointer(state))
             if _slowPath(!state.pointee.aftermath.isEmpty) {
                 isFinished = settle(partition)
@@ -86,7 +89,8 @@ extension Executor {
                 Partition.unlock(partition)
             }
         } else {
-            isFinished = runLocking(command, key)
+            guard let finished = runLocking(command, key) else { return refuseBusy(session, command) }
+            isFinished = finished
         }
         finish(session, command, words, count, errorsBefore, isFinished)
     }
@@ -119,7 +123,7 @@ extension Executor {
         prepare(session, command, words, count, output)
         var set = PartitionSet()
         collectKeys(command, into: &set)
-        set.forEach { Partition.lock(partitions + $0) }
+        if !lock(set) { return refuseBusy(session, command) }
         state.pointee.held = set
         command.pointee.run(UnsafeMutableRawPointer(state))
         rememberKeys(session)
@@ -171,9 +175,10 @@ extension Executor {
         state.pointee.noTouch = session.pointee.noTouch
     }
 
-    /// The other ways of locking. Answers whether the command is finished, which it is not if its client waits.
+    /// The other ways of locking. Answers whether the command is finished, which it is not if its client waits;
+    /// nil if it has not run, because a script past its time limit holds the locks.
     @inline(never)
-    private func runLocking(_ command: CommandPointer, _ key: Key) -> Bool {
+    private func runLocking(_ command: CommandPointer, _ key: Key) -> Bool? {
         switch command.pointee.locking {
         case .none, .own, .firstKey:
             command.pointee.run(UnsafeMutableRawPointer(state))
@@ -187,12 +192,16 @@ extension Executor {
         }
     }
 
-    private func runHolding(_ set: PartitionSet, _ command: CommandPointer) -> Bool {
-        set.forEach { Partition.lock(partitions + $0) }
-        state.pointee.held = set
+    private func runHolding(_ wanted: PartitionSet, _ command: CommandPointer) -> Bool? {
+        // What a long command holds, inside which this one runs.
+        let outer = state.pointee.held
+        var set = wanted
+        set.subtract(outer)
+        if !lock(set) { return nil }
+        state.pointee.held.formUnion(set)
         if state.pointee.keyCount > 1 { prefetchCollected() }
         command.pointee.run(UnsafeMutableRawPointer(state))
-        state.pointee.held = PartitionSet()
+        state.pointee.held = outer
         if !state.pointee.aftermath.isEmpty { return settle(set) }
         set.forEach { Partition.unlock(partitions + $0) }
         return true

@@ -57,7 +57,7 @@ extension Executor {
             logDenial(session, denial, command, words, logContext(session))
             return reject(session, command, denial.reply(node.users.commands.fullNames[Int(command.pointee.index)]))
         }
-        if isOverMemory && usesMemory(session, command) {
+        if isOverMemory && usesMemory(session, command, words, count) && !isAttending {
             return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
         }
         if session.pointee.mode.contains(.subscribed) && !mayRunSubscribed(session, command) {
@@ -67,7 +67,10 @@ extension Executor {
         if session.pointee.mode.contains(.monitor) && touchesKeys(session, command) {
             return reject(session, command, "ERR Replica can't interact with the keyspace")
         }
-        if isPaused(session, command) { return pause(session, from: request.pointee.start) }
+        if let kind = node.busy.kind, !command.pointee.flags.contains(.allowBusy) {
+            return reject(session, command, "\(Executor.busyText(kind))")
+        }
+        if isPaused(session, command, words, count) { return pause(session, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
         if remembers(session, command) && command.pointee.locking.isByKeys {
             invokeRemembering(session, command, words, count)
@@ -97,8 +100,10 @@ extension Executor {
     }
 
     /// Whether a command is refused while memory is short. Queuing takes memory whatever the command does.
-    private func usesMemory(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
-        if command.pointee.flags.contains(.denyOOM) { return true }
+    private func usesMemory(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> Bool {
+        if flags(of: command, words, count).contains(.denyOOM) { return true }
         guard session.pointee.mode.contains(.multi) else { return false }
         switch node.commands.commands[Int(command.pointee.index)].name {
         case "exec": return session.pointee.details.queueFlags.contains(.denyOOM)
@@ -129,13 +134,15 @@ extension Executor {
         return isNamed(command, "exec") && !session.pointee.details.queueFlags.isDisjoint(with: touching)
     }
 
-    private func isPaused(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
+    private func isPaused(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> Bool {
         let until = node.pause.until
         if until == 0 { return false }
         if until <= state.pointee.moment.wall || session.pointee.mode.contains(.monitor) { return false }
         if !node.pause.onlyWrites { return true }
         let writing: CommandFlags = [.write, .mayReplicate]
-        if !command.pointee.flags.isDisjoint(with: writing) { return true }
+        if !flags(of: command, words, count).isDisjoint(with: writing) { return true }
         return isNamed(command, "exec") && !session.pointee.details.queueFlags.isDisjoint(with: writing)
     }
 
@@ -162,7 +169,7 @@ extension Executor {
 
     /// An error reply of the executor's own; inside MULTI it makes EXEC abort. A refused EXEC ends the
     /// transaction, and says so.
-    private func reject(_ session: SessionPointer, _ command: CommandPointer?, _ text: [UInt8]) {
+    func reject(_ session: SessionPointer, _ command: CommandPointer?, _ text: [UInt8]) {
         if session.pointee.mode.contains(.multi) { session.pointee.mode.insert(.transactionRefused) }
         if let command { statistics.countRejected(command.pointee.index) }
         if let command, isNamed(command, "exec") {

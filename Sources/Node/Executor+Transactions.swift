@@ -14,7 +14,7 @@ extension Executor {
         // What is not going to run need not be kept.
         if session.pointee.mode.contains(.transactionRefused) || details.watchFlag.isSet { return }
         details.queue.append(QueuedCommand(command, words, count))
-        details.queueFlags.formUnion(command.pointee.flags)
+        details.queueFlags.formUnion(flags(of: command, words, count))
         session.pointee.queuedCount = details.queue.count
         session.pointee.queuedBytes += details.queue[details.queue.count - 1].bytes
     }
@@ -37,12 +37,28 @@ extension Executor {
             let i = watched.key.withView { Key($0).partition }
             let partition = node.keyspace.partitions + i
             let holds = state.pointee.held.contains(i)
-            if !holds { Partition.lock(partition) }
+            // A script may hold the partition for long: the flag is left behind, to be taken away later.
+            if !holds && !Partition.tryLock(partition) && (isAttending || !waitForLock(partition)) {
+                return abandonWatches(session)
+            }
             Access.unwatch(partition, details.watchFlag)
             if !holds { Partition.unlock(partition) }
         }
         details.watchedKeys = []
         details.watchFlag.clear()
+    }
+
+    /// Forgets what is watched now, and tells the keys in the next turn.
+    private func abandonWatches(_ session: SessionPointer) {
+        let (flag, keys) = session.pointee.details.abandonWatch()
+        mailbox.post { executor in
+            for watched in keys {
+                let partition = executor.partitions + watched.key.withView { Key($0).partition }
+                Partition.lock(partition)
+                Access.unwatch(partition, flag)
+                Partition.unlock(partition)
+            }
+        }
     }
 
     /// EXEC: all queued commands under the locks of everything they and the watches name.
@@ -52,7 +68,10 @@ extension Executor {
         let output = state.pointee.output
         let set = partitions(of: details, session)
         let partitions = node.keyspace.partitions
-        set.forEach { Partition.lock(partitions + $0) }
+        if !lock(set) {
+            refuseBusy(session, outer)
+            return
+        }
         state.pointee.held = set
         if details.watchFlag.isSet || hasExpiredWatch(details) {
             ReplyWriter(output, version: session.pointee.version).nullArray()

@@ -37,7 +37,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let rosterLock = SpinLock()
     var roster: [SessionPointer] = []
 
-    let state: UnsafeMutablePointer<CallState>
+    var state: UnsafeMutablePointer<CallState>
     private(set) var settings: Settings
     private var settingsVersion: UInt64
     /// The users as the sessions know them, and where to see whether they have changed.
@@ -45,10 +45,17 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let usersVersionNow: UnsafePointer<UInt64>
 
     /// Requests parsed and not run yet.
-    let batch: UnsafeMutablePointer<Request>
+    var batch: UnsafeMutablePointer<Request>
     var batchCount = 0
-    let arguments: UnsafeMutablePointer<ByteView>
+    /// The one that runs.
+    var batchIndex = 0
+    var arguments: UnsafeMutablePointer<ByteView>
     var argumentsUsed = 0
+    /// The client whose bytes are being parsed.
+    var parsing: SessionPointer?
+    /// Other clients are looked after while a command runs (Executor+Busy.swift), with this in place of the above.
+    var isAttending = false
+    var spare: Storage?
     /// Ticks at the end of the last command.
     var lastTicks: UInt64 = 0
     /// Commands slower than this many ticks go to the slow log or the latency monitor.
@@ -106,13 +113,19 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         super.init()
         state.initialize(to: CallState(keyspace: node.keyspace, seed: seed))
         scripts = ScriptRunner(self)
+        prepareState(state)
+        apply()
+    }
+
+    /// Tells a CallState whose it is, and what only the node can do.
+    func prepareState(_ state: UnsafeMutablePointer<CallState>) {
         state.pointee.executor = Unmanaged.passUnretained(self).toOpaque()
         state.pointee.wait = { state, wait in
             let call = Call(state)
             call.executor.wait(call, wait.assumingMemoryBound(to: Wait.self).pointee)
         }
         state.pointee.readsAnyKey = { Call($0).sessionMayReadAnyKey }
-        apply()
+        state.pointee.stall = { Call($0).executor.attendRunning() }
     }
 
     /// Has the loop woken when mail arrives. The shell calls it before the loop runs.

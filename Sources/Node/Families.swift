@@ -25,6 +25,7 @@ extension Node {
             ACLCommands.commands,
             ClusterCommands.commands,
             ScriptCommands.commands,
+            FunctionCommands.commands,
             ExtensionCommands.commands,
             ReplicationCommands.commands,
             LolwutCommand.commands,

@@ -2,6 +2,7 @@ import Base
 import CSystem
 import Commands
 import Keyspace
+import Scripting
 
 /// Where the memory goes, for INFO and MEMORY. Bytes.
 struct MemoryPicture {
@@ -82,15 +83,20 @@ extension Info {
         add("lazyfreed_objects", node.doors.disposer.finished)
     }
 
-    /// There are no scripts yet.
     private mutating func addScripts() {
-        addZeros("used_memory_lua", "used_memory_vm_eval")
-        add("used_memory_lua_human", "0B")
-        addZeros(
-            "used_memory_scripts_eval", "number_of_cached_scripts", "number_of_functions", "number_of_libraries",
-            "used_memory_vm_functions", "used_memory_vm_total")
-        add("used_memory_vm_total_human", "0B")
-        addZeros("used_memory_functions", "used_memory_scripts")
-        add("used_memory_scripts_human", "0B")
+        call.executor.scripts.tidy()
+        let evals = node.executors.reduce(0) { $0 + $1.scripts.memory(.scripts) }
+        let functions = node.executors.reduce(0) { $0 + $1.scripts.memory(.functions) }
+        let libraries = node.libraries.current.libraries
+        addBytes("used_memory_lua", evals)
+        add("used_memory_vm_eval", evals)
+        add("used_memory_scripts_eval", node.scripts.memory)
+        add("number_of_cached_scripts", node.scripts.count)
+        add("number_of_functions", libraries.reduce(0) { $0 + $1.functions.count })
+        add("number_of_libraries", libraries.count)
+        add("used_memory_vm_functions", functions)
+        addBytes("used_memory_vm_total", evals + functions)
+        add("used_memory_functions", node.libraries.memory)
+        addBytes("used_memory_scripts", node.scripts.memory + node.libraries.memory)
     }
 }

@@ -43,6 +43,8 @@ public final class Node: @unchecked Sendable {
     let rooms = (0..<Limits.partitions).map { _ in WaitingRoom() }
     /// Scripts of all loops.
     let scripts = ScriptStore()
+    let libraries = LibraryStore()
+    let busy = BusyScripts()
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run commands that are not meant for them.
     let allowsAllInScripts = Switch(on: false)
 

@@ -97,7 +97,7 @@ final class SessionDetails {
     var queue: [QueuedCommand] = []
     var queueFlags: CommandFlags = []
     /// WATCH: raised when a watched key changes; the keys, to find their partitions again.
-    let watchFlag = WatchFlag()
+    private(set) var watchFlag = WatchFlag()
     var watchedKeys: [WatchedName] = []
     /// What it listens to; nil: nothing.
     var subscriptions: Subscriptions?
@@ -120,6 +120,15 @@ final class SessionDetails {
         self.descriptor = descriptor
         self.address = address
         self.localAddress = localAddress
+    }
+
+    /// Forgets what is watched without taking the flag from the keys; answers both.
+    func abandonWatch() -> (WatchFlag, [WatchedName]) {
+        defer {
+            watchFlag = WatchFlag()
+            watchedKeys = []
+        }
+        return (watchFlag, watchedKeys)
     }
 
     /// Answers true the first time.

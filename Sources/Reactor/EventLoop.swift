@@ -13,8 +13,11 @@ public final class EventLoop: @unchecked Sendable {
     private let handler: LinkHandler
     private let epoll: Int32
     private let wakeDescriptor: Int32
-    private let events: UnsafeMutablePointer<epoll_event>
-    private let arena: UnsafeMutablePointer<UInt8>
+    private var events: UnsafeMutablePointer<epoll_event>
+    /// Events of this turn, and how many have been dispatched.
+    private var eventCount: Int32 = 0
+    private var eventIndex: Int32 = 0
+    private var arena: UnsafeMutablePointer<UInt8>
     private var arenaUsed = 0
     /// Closed ones keep their place, with a negative descriptor, so that later events find nothing there.
     private var listeners: [Listener] = []
@@ -27,6 +30,14 @@ public final class EventLoop: @unchecked Sendable {
     private var registrations: UInt32 = 0
     /// Links to read without waiting for an event.
     private var unread: [LinkPointer] = []
+    /// Those of them that this turn reads, and how many have been read.
+    private var reading: [LinkPointer] = []
+    private var readCount = 0
+    /// Inside a turn that a long command has interrupted; and whether clients are read meanwhile.
+    private var isNested = false
+    private var readsNested = false
+    /// A second set of buffers for that, made when first needed.
+    private var spare: (events: UnsafeMutablePointer<epoll_event>, arena: UnsafeMutablePointer<UInt8>)?
     /// Descriptors with more to send in the next turn, without an event.
     private var continuing: [Int32] = []
     private let stopFlag: UnsafeMutablePointer<UInt32>
@@ -63,6 +74,7 @@ public final class EventLoop: @unchecked Sendable {
         stopFlag = .allocate(capacity: 1)
         stopFlag.initialize(to: 0)
         _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, wakeDescriptor, CS_EPOLLIN, EventLoop.wakeTag)
+        handler.attend = { [unowned(unsafe) self] in attend(reading: $0) }
     }
 
     /// Accepts clients from a listening socket. Before `run`.
@@ -110,16 +122,13 @@ public final class EventLoop: @unchecked Sendable {
         cs_sleep_precisely()
         var timeout: Int32 = 0
         while cs_load_acquire_u32(stopFlag) == 0 {
-            let ready = epoll_wait(
+            eventCount = epoll_wait(
                 epoll, events, EventLoop.eventsMax, unread.isEmpty && continuing.isEmpty ? timeout : 0)
+            eventIndex = 0
             handler.turnBegan(wall: cs_wall_us(), monotonic: cs_monotonic_ns())
             readUnread()
             continueSending()
-            var i: Int32 = 0
-            while i < ready {
-                dispatch(cs_event_data(events, i), cs_event_mask(events, i))
-                i &+= 1
-            }
+            dispatchEvents()
             handler.execute()
             arenaUsed = 0
             finishDirty()
@@ -131,7 +140,69 @@ public final class EventLoop: @unchecked Sendable {
         closeAll()
     }
 
+    // MARK: in the midst of a long command
+
+    /// One turn inside a turn, without waiting. The outer one's buffers stay as they are; no link is freed.
+    private func attend(reading: Bool) {
+        if isNested { return }
+        if cs_load_acquire_u32(stopFlag) != 0 { handler.isStopping = true }
+        isNested = true
+        readsNested = reading
+        let outer = (events, arena, arenaUsed)
+        let spare =
+            spare ?? (.allocate(capacity: Int(EventLoop.eventsMax)), .allocate(capacity: Limits.arenaBytes))
+        self.spare = spare
+        arena = spare.arena
+        arenaUsed = 0
+        // What the outer turn had not come to yet.
+        dispatchEvents()
+        if reading { readWaiting() }
+        events = spare.events
+        eventCount = epoll_wait(epoll, events, EventLoop.eventsMax, 0)
+        eventIndex = 0
+        dispatchEvents()
+        if reading {
+            readUnread()
+            handler.execute()
+        }
+        finishDirtyNested()
+        (events, arena, arenaUsed) = outer
+        eventCount = 0
+        eventIndex = 0
+        isNested = false
+    }
+
+    /// Sends what there is to send. Links to be closed are cut off now, for their peers to see, and closed by the
+    /// outer turn.
+    private func finishDirtyNested() {
+        let waiting = handler.dirty
+        handler.dirty.removeAll(keepingCapacity: true)
+        for link in waiting {
+            link.pointee.state.remove(.dirty)
+            if link.pointee.state.contains(.held) {
+                handler.markDirty(link)
+                continue
+            }
+            let isGone = !link.pointee.state.contains(.close) && !flush(link)
+            if isGone || link.pointee.state.contains(.closeAfterFlush) && link.pointee.output.isEmpty {
+                link.pointee.state.insert(.close)
+            }
+            guard link.pointee.state.contains(.close) else { continue }
+            _ = Glibc.shutdown(link.pointee.descriptor, Int32(SHUT_RDWR))
+            handler.markDirty(link)
+        }
+    }
+
     // MARK: events
+
+    @inline(__always)
+    private func dispatchEvents() {
+        while eventIndex < eventCount {
+            let i = eventIndex
+            eventIndex &+= 1
+            dispatch(cs_event_data(events, i), cs_event_mask(events, i))
+        }
+    }
 
     @inline(__always)
     private func dispatch(_ tag: UInt64, _ mask: UInt32) {
@@ -190,20 +261,37 @@ public final class EventLoop: @unchecked Sendable {
 
     private func readUnread() {
         if unread.isEmpty { return }
-        let waiting = unread
+        let outer = (reading, readCount)
+        reading = unread
+        readCount = 0
         unread.removeAll(keepingCapacity: true)
-        for link in waiting {
-            link.pointee.state.remove(.unread)
-            read(link)
-        }
+        readWaiting()
+        (reading, readCount) = isNested ? outer : ([], 0)
         // An event may have one of them read again in this turn: what was read has to be used up first, since
         // a client's unexecuted requests must lie in one piece (and in a buffer that stays where it is).
         handler.execute()
         arenaUsed = 0
     }
 
+    private func readWaiting() {
+        while readCount < reading.count {
+            let link = reading[readCount]
+            readCount += 1
+            link.pointee.state.remove(.unread)
+            read(link)
+        }
+    }
+
+    /// Inside an interrupted turn: whether the link has to be read later.
+    private func postpones(_ link: LinkPointer) -> Bool {
+        if readsNested && !link.pointee.state.contains(.held) { return false }
+        if !link.pointee.state.contains(.unread) { queueUnread(link) }
+        return true
+    }
+
     @inline(__always)
     private func read(_ link: LinkPointer) {
+        if _slowPath(isNested) && postpones(link) { return }
         if _slowPath(!link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush, .unread])) { return drain(link) }
         if _slowPath(!link.pointee.input.isEmpty) { return readOwn(link) }
         if Limits.arenaBytes &- arenaUsed < Limits.readBytes {

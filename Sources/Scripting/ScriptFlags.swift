@@ -42,6 +42,8 @@ public struct Shebang: Sendable {
     /// Why a first line is refused: an error reply, code included.
     public struct Refusal: Error {
         public let text: String
+
+        public init(text: String) { self.text = text }
     }
 
     /// Of an EVAL script. Without "#!", the flags are `.compatible`.

@@ -68,6 +68,8 @@ CS_INLINE int cs_try_lock(uint32_t *word) {
     uint32_t expected = 0;
     return __atomic_compare_exchange_n(word, &expected, 1, 0, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
+/// Waits for a lock at most so many microseconds. Answers 1 if it is held now.
+int cs_lock_for(uint32_t *word, unsigned microseconds);
 CS_INLINE void cs_unlock(uint32_t *word) {
     if (__builtin_expect(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) == 2, 0)) cs_unlock_wake(word);
 }

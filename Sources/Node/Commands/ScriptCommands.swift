@@ -33,7 +33,7 @@ enum ScriptCommands {
         notes: String? = nil, _ body: @escaping CommandFunction
     ) -> Command {
         Command(
-            name, arity: -3, flags.union([.noscript, .stale, .skipMonitor, .noMandatoryKeys]),
+            name, arity: -3, flags.union([.runsScript, .noscript, .stale, .skipMonitor, .noMandatoryKeys]),
             categories: [.scripting],
             keys: [
                 KeySpec(
@@ -174,6 +174,7 @@ extension Call {
     fileprivate func scriptFlush() {
         guard isFlushMode else { return fail("ERR SCRIPT FLUSH only support SYNC|ASYNC option") }
         node.scripts.removeAll()
+        node.broadcast { $0.scripts.tidy() }
         reply.ok()
     }
 

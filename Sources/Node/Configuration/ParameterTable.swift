@@ -78,7 +78,7 @@ enum ParameterTable {
         Parameter("lfu-decay-time", .integer(naturalInt32), "1"),
         Parameter("active-expire-effort", .integer(1...10), "1"),
         // Ours: what one loop's Lua may use, 0 any; Redis has no such limit.
-        Parameter("script-memory-limit", .memory(bytes), "1073741824"),
+        Parameter("script-memory-limit", .memory(bytes), "1073741824", .hidden),
         Parameter("lazyfree-lazy-eviction", .yesNo, "no"),
         Parameter("lazyfree-lazy-expire", .yesNo, "no"),
         Parameter("lazyfree-lazy-server-del", .yesNo, "no"),

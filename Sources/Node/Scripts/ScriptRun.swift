@@ -15,6 +15,8 @@ struct ScriptRun {
     var session: SessionPointer
     /// An error reply was written that had been counted when it came up.
     var repliedCountedError = false
+    /// The client tracks what it reads, and a command has read.
+    var remembersKeys = false
     /// The SHA1 or the function's name.
     var name = ByteView("")
     /// Ticks at the start, and when the clock is to be looked at again.

@@ -58,13 +58,6 @@ extension ScriptRunner {
         }
     }
 
-    /// A look at the clock in the course of a script. 0: it goes on, 1: it is to end.
-    func tick() -> Int32 { signals.isKilled ? 1 : 0 }
-
-    func registered(_ name: ByteView, _ description: ByteView?, _ flags: ScriptFlags, _ function: Int32)
-        -> UnsafePointer<CChar>?
-    { nil }
-
     // MARK: redis.call
 
     /// Runs a command for the script. 0: `reply` is its reply; 1: it was refused, and `reply` says why.
@@ -98,11 +91,17 @@ extension ScriptRunner {
         if _slowPath(!collectKeys(command, words, count)) {
             return refuse(command, "Script touches keys that it does not declare", reply)
         }
+        let session = run.pointee.session
+        if _slowPath(executor.isMonitored) {
+            executor.showMonitors(session, command, words, count, inScript: true)
+        }
+        if _slowPath(executor.remembers(session, command)) { run.pointee.remembersKeys = true }
         let started = cs_ticks()
         let errorsBefore = replies.pointee.errorCount
         command.pointee.run(UnsafeMutableRawPointer(state))
         let now = cs_ticks()
         finish(command, words, count, ticks: now &- started, failed: replies.pointee.errorCount != errorsBefore)
+        if _slowPath(now >= run.pointee.nextLook) { look(now) }
         reply.pointee = replyBytes()
         return 0
     }

@@ -19,7 +19,25 @@ struct ScriptOrder {
     var namesItsKeys: Bool
 }
 
+extension Executor {
+    /// The flags of a request's command, which for EVAL and FCALL depend on what they are to run.
+    func flags(of command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> CommandFlags {
+        let flags = command.pointee.flags
+        if _fastPath(!flags.contains(.runsScript)) || count < 2 { return flags }
+        return scripts.flags(of: command, words[1]).map { $0.applied(to: flags) } ?? flags
+    }
+}
+
 extension ScriptRunner {
+    /// What the script or function that a command is to run says of itself; nil: there is none.
+    fileprivate func flags(of command: CommandPointer, _ word: ByteView) -> ScriptFlags? {
+        switch executor.node.commands.commands[Int(command.pointee.index)].name {
+        case "eval", "eval_ro": return (try? Shebang.parse(word))?.flags
+        case "evalsha", "evalsha_ro": return ScriptDigest(hex: word).flatMap { executor.node.scripts.find($0)?.flags }
+        default: return find(function: word)?.flags
+        }
+    }
+
     /// Runs a script for the command of `call`, under the locks of all that it may touch.
     func run(_ order: ScriptOrder, _ call: Call) {
         if let refusal = refusal(order) { return call.fail(refusal) }
@@ -27,11 +45,15 @@ extension ScriptRunner {
         let state = call.state
         let session = call.session
         let outer = state.pointee
+        if _slowPath(executor.isMonitored) {
+            executor.showMonitors(session, outer.command, outer.arguments, outer.argumentCount, force: true)
+        }
         let database = session.pointee.database
         let errorsBefore = outer.output.pointee.errorCount
         let mark = outer.output.pointee.mark
         prepare(order, session, outer.output)
-        let taken = lock(order, call)
+        command = (outer.arguments, outer.argumentCount)
+        guard let taken = lock(order, call) else { return executor.refuseBusy(session, outer.command) }
         state.pointee.inTransaction = true
         state.pointee.deniesWaiting = true
         signals.begin(order.kind)
@@ -45,9 +67,11 @@ extension ScriptRunner {
         job.name = ml_view(order.name)
         let failure = interpreter.run(&job)
         signals.end()
+        finishTime()
         restore(outer, state)
         session.pointee.database = database
-        if let taken { unlock(taken) }
+        if _slowPath(run.pointee.remembersKeys) { executor.rememberKeys(session) }
+        if !taken.isEmpty { unlock(taken) }
         if _slowPath(failure != nil), let failure {
             outer.output.pointee.rewind(to: mark)
             call.reply.error(Array("ERR Error running script ".utf8) + order.name.bytes + Array(", ".utf8) + failure)
@@ -72,6 +96,7 @@ extension ScriptRunner {
         new.allowsOOM = !isCompatible && order.flags.contains(.allowOOM)
         new.name = order.name
         new.started = executor.lastTicks
+        new.nextLook = new.started &+ lookTicks
         run.initialize(to: new)
     }
 
@@ -104,19 +129,19 @@ extension ScriptRunner {
     // MARK: locks
 
     /// Locks what the script may touch. Answers what has to be unlocked again: nothing inside EXEC, which holds it
-    /// already, nor while nobody else works on the key space.
+    /// already, nor while nobody else works on the key space. nil: another script is in the way, past its time limit.
     @inline(__always)
     private func lock(_ order: ScriptOrder, _ call: Call) -> PartitionSet? {
         if _fastPath(!executor.sharesKeyspace) {
             call.state.pointee.held = .all
-            return nil
+            return PartitionSet()
         }
         return lockShared(order, call)
     }
 
     @inline(never)
     private func lockShared(_ order: ScriptOrder, _ call: Call) -> PartitionSet? {
-        if call.state.pointee.held.isAll { return nil }
+        if call.state.pointee.held.isAll { return PartitionSet() }
         var set = PartitionSet()
         if order.namesItsKeys {
             for i in 0..<order.keyCount { set.insert(Key(call[3 + i]).partition) }
@@ -124,8 +149,7 @@ extension ScriptRunner {
         } else {
             set = .all
         }
-        let partitions = executor.partitions
-        set.forEach { Partition.lock(partitions + $0) }
+        if !executor.lock(set) { return nil }
         call.state.pointee.held = set
         return set
     }

@@ -20,6 +20,14 @@ final class ScriptRunner {
     /// A reply that lay in several blocks, in one piece.
     var joined: UnsafeMutableBufferPointer<UInt8>?
     var run: UnsafeMutablePointer<ScriptRun>
+    /// The words of the command that runs the script.
+    var command: (words: UnsafeMutablePointer<ByteView>, count: Int)
+    /// Ticks between two looks after other clients.
+    let lookTicks = ScriptRunner.lookTicks
+    let report = ScriptReport()
+    var libraries = LoadedLibraries()
+    /// Ticks when the library began to load that is being loaded.
+    private(set) var loadStarted: UInt64?
     /// Memory of the interpreters, for INFO on any loop.
     let published: UnsafeMutablePointer<UInt64>
 
@@ -28,9 +36,14 @@ final class ScriptRunner {
         replies = .allocate(capacity: 1)
         replies.initialize(to: OutputBuffer())
         run = .allocate(capacity: 1)
+        command = (executor.arguments, 0)
         published = .allocate(capacity: 2)
         published.initialize(repeating: 0, count: 2)
     }
+
+    func beginLoading() { loadStarted = cs_ticks() }
+
+    func endLoading() { loadStarted = nil }
 
     /// The interpreter of a kind, made now if there is none. nil: no memory.
     func interpreter(_ kind: Interpreter.Kind) -> Interpreter? {
@@ -84,7 +97,11 @@ final class ScriptRunner {
             case .function(let function):
                 return .script(
                     compiled.add(
-                        script.digest, function: function, flags: script.flags, namesItsKeys: false))
+                        script.digest, function: function, flags: script.flags,
+                        namesItsKeys: executor.sharesKeyspace
+                            && KeyProof.holds(
+                                source.slice(script.shebangLength, source.count), executor.node.commands)
+                    ))
             }
         }
     }
@@ -98,8 +115,18 @@ final class ScriptRunner {
         executor.node.doors.disposer.dispose { old.free() }
     }
 
-    /// Lets other loops know what the interpreters hold.
-    func publish() {
-        for i in 0..<2 { cs_store_u64(published + i, UInt64(interpreters[i]?.memory ?? 0)) }
+    /// Gives back what has been flushed, and lets other loops know what the interpreters hold. A small heap's garbage
+    /// is collected first: it says nothing.
+    func tidy() {
+        if executor.node.scripts.generation != generation { startAnew() }
+        for i in 0..<2 {
+            if let interpreter = interpreters[i], interpreter.memory < 1 << 20, signals.running == nil {
+                interpreter.collect()
+            }
+            cs_store_u64(published + i, UInt64(interpreters[i]?.memory ?? 0))
+        }
     }
+
+    /// Bytes that Lua uses for scripts or functions, as this loop last said. From any loop.
+    func memory(_ kind: Interpreter.Kind) -> Int { Int(cs_load_u64(published + Int(kind.rawValue))) }
 }
