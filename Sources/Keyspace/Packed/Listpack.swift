@@ -237,9 +237,10 @@ public struct Listpack {
             integer = view.count <= 20 ? view.integer : nil
         }
 
+        /// An integer: only elements that are one can equal it. (No bytes have a negative length.)
         @inline(__always)
         public init(integer: Int64) {
-            view = ByteView("")
+            view = ByteView(ByteView("").start, -1)
             self.integer = integer
         }
 
