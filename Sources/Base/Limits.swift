@@ -11,6 +11,9 @@ public enum Limits {
     public static let idleMilliseconds: Int64 = 2000
     /// What CLIENT LIST counts as a busy client's part of the shared arena (Redis' least read, 16 KiB).
     public static let inputRoomShown = 16 * 1024
+    /// What CLIENT LIST counts as a client's reply buffer; the rest counts as its list of replies (Redis' fixed
+    /// buffer, 16 KiB).
+    public static let replyBlockShown = 16 * 1024
     /// The shared memory that one turn's reads go to.
     public static let arenaBytes = 512 * 1024
     /// Commands executed together (prefetch works within a batch).

@@ -51,12 +51,7 @@ extension Access {
     /// there. Takes the entry over. `slot` is what `find` answered. Invalidates slots when nil.
     public func putEntry(_ entry: Entry, _ key: Key, _ slot: Slot?) {
         let dot = nextDot(key.slot)
-        var placed = entry
-        if !entry.restamp(dot, moment) {
-            placed = Entry.make(header(like: entry, dot), key: key.view, valueCount: entry.valueCount)
-            memcpy(placed.value, entry.value, entry.valueCount)
-            entry.release()
-        }
+        let placed = stamped(entry, key, dot, moment)
         install(placed, key, slot)
         signalReady(key)
         emitWhole(placed, key, dot)

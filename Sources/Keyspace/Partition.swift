@@ -133,6 +133,8 @@ public struct KeyspaceShared {
     var readerCount: UInt64 = 0
     /// While set (CLIENT PAUSE), deadlines hide keys but remove none.
     public var keepsExpired: UInt32 = 0
+    /// Relaxed atomic; see `takesAnyChecksum`.
+    var ignoresChecksums: UInt32 = 0
 }
 
 /// A key that a transaction watches.

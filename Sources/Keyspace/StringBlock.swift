@@ -82,4 +82,7 @@ extension Entry {
             preconditionFailure("a collection taken for a string")
         }
     }
+
+    /// The length that a string can have without being moved.
+    public var stringRoom: Int { encoding == .block ? block.capacity : stringCount }
 }

@@ -17,7 +17,8 @@ struct ClientMemory {
     var words = 0
     /// Words of MULTI's queue.
     var queued = 0
-    /// The current reply block, and the chain of full ones.
+    /// The current reply block, and the chain of full ones. Of the block, as much is shown as Redis' fixed one
+    /// has, and the rest with the chain.
     var replyBlock = 0
     var replyChain = 0
     /// The session's and link's own bytes.
@@ -51,8 +52,8 @@ extension Executor {
         let room = max(memory.ownInput, isIdle ? 0 : Limits.inputRoomShown)
         memory.free = max(0, room - memory.pending)
         memory.queued = card[.queuedBytes]
-        memory.replyBlock = card[.replyBlock]
-        memory.replyChain = card[.replyChain]
+        memory.replyBlock = min(card[.replyBlock], Limits.replyBlockShown)
+        memory.replyChain = card[.replyChain] + card[.replyBlock] - memory.replyBlock
         return memory
     }
 

@@ -71,7 +71,9 @@ extension Call {
         guard let wanted = integer(2) else { return }
         if wanted < 0 { return fail("ERR Invalid TTL value, must be >= 0") }
         let payload = self[3]
-        if !Payload.isIntact(payload) { return fail("ERR DUMP payload version or checksum are wrong") }
+        if !Payload.isIntact(payload, anyChecksum: keyspace.shared.pointee.takesAnyChecksum) {
+            return fail("ERR DUMP payload version or checksum are wrong")
+        }
         let deadline = wanted == 0 ? nil : options.isAbsolute ? wanted : wanted &+ now
         guard let entry = try? Payload.read(payload, access, key, deadline: deadline) else {
             return fail("ERR Bad data format")

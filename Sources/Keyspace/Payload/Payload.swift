@@ -16,11 +16,12 @@ public enum Payload {
         output.append(littleEndian: CRC64.checksum(output.view.slice(start, output.count)))
     }
 
-    /// Whether the payload's version is one we read, and its checksum right.
-    public static func isIntact(_ payload: ByteView) -> Bool {
+    /// Whether the payload's version is one we read, and its checksum right (or not looked at).
+    public static func isIntact(_ payload: ByteView, anyChecksum: Bool = false) -> Bool {
         if payload.count < footerBytes { return false }
         let footer = UnsafeRawPointer(payload.start + (payload.count - footerBytes))
         if UInt16(littleEndian: footer.loadUnaligned(as: UInt16.self)) > version { return false }
+        if anyChecksum { return true }
         let checksum = UInt64(littleEndian: footer.loadUnaligned(fromByteOffset: 2, as: UInt64.self))
         return checksum == CRC64.checksum(payload.slice(0, payload.count - 8))
     }

@@ -26,7 +26,17 @@ extension Call {
         case 2 where word.isWord("digest"): debugDigest()
         case 2 where word.isWord("loadaof"): refusePersistence("LOADAOF")
         case 2... where word.isWord("digest-value"): debugDigestValue()
-        case 2... where word.isWord("reload"): refusePersistence("RELOAD")
+        case 2... where word.isWord("reload"): debugReload()
+        case 2 where word.isWord("structsize"): debugSizes()
+        case 2 where word.isWord("stringmatch-test"): debugMatching()
+        case 3 where word.isWord("listpack"): debugListpack()
+        case 3...4 where word.isWord("quicklist"): debugQuicklist()
+        case 3 where word.isWord("htstats-key"): debugTable()
+        case 3 where word.isWord("sdslen"): debugStringLength()
+        case 4 where word.isWord("replybuffer"): debugReplyBuffer()
+        case 3 where word.isWord("set-skip-checksum-validation"):
+            keyspace.shared.pointee.takesAnyChecksum = (self[2].integer ?? 0) != 0
+            reply.ok()
         case 3 where word.isWord("sleep"): debugSleep()
         case 3 where word.isWord("object"): debugObject()
         case 3 where word.isWord("protocol"): debugProtocol()
@@ -55,14 +65,21 @@ extension Call {
             "DIGEST-VALUE <key> [<key> ...]", "    Answer fingerprints of these keys' values.",
             "ERROR <string>", "    Answer an error with this text.",
             "HTSTATS <dbid>", "    Answer how full a database's hash tables are.",
+            "HTSTATS-KEY <key>", "    Answer of how many pieces a large value consists.",
+            "LISTPACK <key>", "    Log the size of a packed value.",
             "LOG <message>", "    Write a line to the log.",
             "OBJECT <key>", "    Show how a key's value is kept.",
             "PAUSE-CRON <0|1>", "    Whether keys that clients cache are given up only when these clients read.",
             "POPULATE <count> [<prefix>] [<size>]", "    Make string keys prefix:0, prefix:1 and so on.",
             "PROTOCOL <type>", "    Answer a value of this type: string, integer, double, bignum, null, array, set,",
             "    map, attrib, push, verbatim, true or false.",
+            "QUICKLIST <key> [<0|1>]", "    Log of how many pieces a list consists.",
+            "RELOAD [MERGE] [NOFLUSH]", "    Write every value as DUMP does and read it back as RESTORE does; no file.",
+            "REPLYBUFFER <subcommand> <value>", "    Accepted; reply buffers shrink by their own rules.",
+            "SDSLEN <key>", "    Answer lengths and memory of a key and its string.",
             "SET-ACTIVE-EXPIRE <0|1>", "    Whether keys expire that nobody asks for.",
             "SET-DISABLE-DENY-SCRIPTS <0|1>", "    Whether scripts may run commands that are not meant for them.",
+            "SET-SKIP-CHECKSUM-VALIDATION <0|1>", "    Whether RESTORE takes payloads with a wrong checksum.",
             "SLEEP <seconds>", "    Have the whole server wait. Fractions are allowed.",
         ])
     }
