@@ -125,31 +125,20 @@ extension Executor {
 }
 
 extension Executor {
-    /// Disconnects the user's clients that listen to what it may not listen to any more.
-    private func dismissSubscribers(of user: User, sparing caller: SessionPointer? = nil) {
-        let permissions = node.users.permissions(of: user)
-        for session in roster {
-            guard session.pointee.details.user === user, !session.pointee.mode.contains(.closing),
-                let subscriptions = session.pointee.details.subscriptions
-            else { continue }
-            let isLost = TopicKind.allCases.contains { kind in
-                subscriptions.names(kind).contains { name in
-                    name.withView { !permissions.allowsChannel($0, isPattern: kind == .pattern) }
-                }
-            }
-            if isLost { close(session, afterReplies: session == caller) }
-        }
-    }
-
-    /// Has all loops take over users that have changed, at once, even if nothing else wakes them. `narrowed`: who
-    /// has lost channels. The caller has its reply.
-    func announceUsers(narrowed: User? = nil, caller: SessionPointer) {
+    /// Has all loops take over users that have changed, at once, even if nothing else wakes them.
+    func announceUsers() {
         refreshUsers()
-        if let narrowed { dismissSubscribers(of: narrowed, sparing: caller) }
-        for other in node.executors where other !== self {
-            other.mailbox.post {
-                $0.refreshUsers()
-                if let narrowed { $0.dismissSubscribers(of: narrowed) }
+        for other in node.executors where other !== self { other.mailbox.post { $0.refreshUsers() } }
+    }
+}
+
+extension SessionDetails {
+    /// Whether it listens to something that these permissions do not allow. Under the roster lock.
+    func listensBeyond(_ permissions: Permissions) -> Bool {
+        guard let subscriptions else { return false }
+        return TopicKind.allCases.contains { kind in
+            subscriptions.names(kind).contains { name in
+                name.withView { !permissions.allowsChannel($0, isPattern: kind == .pattern) }
             }
         }
     }

@@ -99,7 +99,7 @@ final class SessionDetails {
     /// WATCH: raised when a watched key changes; the keys, to find their partitions again.
     private(set) var watchFlag = WatchFlag()
     var watchedKeys: [WatchedName] = []
-    /// What it listens to; nil: nothing.
+    /// What it listens to; nil: nothing. Changed by its loop, under the roster lock.
     var subscriptions: Subscriptions?
     /// What CLIENT TRACKING said; nil: it is off.
     var tracking: ClientTracking?

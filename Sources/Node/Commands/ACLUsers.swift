@@ -11,8 +11,8 @@ extension Call {
         case .failure(let refused): reply.error(Array("ERR ".utf8) + refused.text)
         case .success(let change):
             reply.ok()
-            let narrowed = change.flatMap { $0.takesChannels ? $0.user : nil }
-            executor.announceUsers(narrowed: narrowed, caller: session)
+            executor.announceUsers()
+            if let change, change.takesChannels { dismissListeners(change.user) }
         }
     }
 
@@ -33,7 +33,17 @@ extension Call {
             executor.beNobody(session)
             executor.close(session, afterReplies: true)
         }
-        executor.announceUsers(caller: session)
+        executor.announceUsers()
+    }
+
+    /// Disconnects the user's clients that listen to what it may not listen to any more.
+    private func dismissListeners(_ user: User) {
+        let permissions = node.users.permissions(of: user)
+        _ = disconnect { session in
+            let details = session.pointee.details
+            return details.user === user && details.listensBeyond(permissions)
+        }
+        closeIfKilled()
     }
 
     // MARK: showing

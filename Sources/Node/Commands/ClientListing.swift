@@ -108,7 +108,7 @@ extension Call {
     }
 
     /// The caller's own connection is closed after the reply.
-    private func closeIfKilled() {
+    func closeIfKilled() {
         if executor.rosterLock.withLock({ session.pointee.details.isGone }) {
             executor.close(session, afterReplies: true)
         }

@@ -59,19 +59,21 @@ extension Executor {
 
     func subscribe(_ session: SessionPointer, _ kind: TopicKind, _ name: ByteView) {
         let details = session.pointee.details
-        let subscriptions = details.subscriptions ?? Subscriptions()
-        details.subscriptions = subscriptions
-        subscriptions.add(session, broker, loop: index, kind, name)
+        rosterLock.withLock {
+            let subscriptions = details.subscriptions ?? Subscriptions()
+            details.subscriptions = subscriptions
+            subscriptions.add(session, broker, loop: index, kind, name)
+        }
     }
 
     func unsubscribe(_ session: SessionPointer, _ kind: TopicKind, _ name: ByteView) {
-        session.pointee.details.subscriptions?.remove(broker, loop: index, kind, name)
+        rosterLock.withLock { session.pointee.details.subscriptions?.remove(broker, loop: index, kind, name) }
     }
 
     /// Without a word to the client: it is reset or gone.
     func unsubscribeAll(_ session: SessionPointer) {
         guard let subscriptions = session.pointee.details.subscriptions else { return }
-        subscriptions.removeAll(broker, loop: index)
+        rosterLock.withLock { subscriptions.removeAll(broker, loop: index) }
         noteSubscriptions(session)
     }
 
@@ -83,7 +85,7 @@ extension Executor {
         card[.patterns] = details.subscriptions?.count(.pattern) ?? 0
         card[.shardChannels] = details.subscriptions?.count(.shard) ?? 0
         if details.subscriptions?.isEmpty ?? true {
-            details.subscriptions = nil
+            rosterLock.withLock { details.subscriptions = nil }
             session.pointee.mode.remove(.subscribed)
         } else {
             session.pointee.mode.insert(.subscribed)
