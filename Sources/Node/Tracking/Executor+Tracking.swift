@@ -60,9 +60,11 @@ extension Executor {
 
     // MARK: reading
 
-    /// Whether the keys of a command that this client runs are to be remembered.
+    /// Whether the keys of a command that this client runs are to be remembered. Scripts that only read are no
+    /// reading commands themselves: their calls are asked for.
     func remembers(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
         session.pointee.mode.contains(.tracking) && command.pointee.flags.contains(.readonly)
+            && node.commands.commands[Int(command.pointee.index)].group != .scripting
             && (session.pointee.details.tracking?.remembers ?? false)
     }
 
