@@ -88,6 +88,8 @@ public struct PackingLimits: @unchecked Sendable {
         case hashEntries, hashValue, setIntegers, setEntries, setValue, sortedSetEntries, sortedSetValue
         /// list-max-listpack-size as configured: negative is a size class, positive a number of elements.
         case listSize
+        /// Elements of lists of this size and more are not packed with others.
+        case plainElementBytes
         case streamNodeBytes, streamNodeEntries
         /// hll-sparse-max-bytes
         case sparseBytes
@@ -104,8 +106,9 @@ public struct PackingLimits: @unchecked Sendable {
     /// Redis 7's (sets: 7.2's).
     private static let defaults: [(Limit, Int)] = [
         (.hashEntries, 512), (.hashValue, 64), (.setIntegers, 512), (.setEntries, 128), (.setValue, 64),
-        (.sortedSetEntries, 128), (.sortedSetValue, 64), (.listSize, -2), (.streamNodeBytes, 4096),
-        (.streamNodeEntries, 100), (.sparseBytes, 3000),
+        (.sortedSetEntries, 128), (.sortedSetValue, 64), (.listSize, -2),
+        (.plainElementBytes, ListLimits.plainBytesUsual), (.streamNodeBytes, 4096), (.streamNodeEntries, 100),
+        (.sparseBytes, 3000),
     ]
 
     func free() { words.deallocate() }

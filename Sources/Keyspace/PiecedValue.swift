@@ -58,7 +58,8 @@ extension Entry {
         switch type {
         case .set: MemberPieces.self
         case .hash: FieldPieces.self
-        case .string, .list, .sortedSet, .stream: preconditionFailure("no pieces of this type exist yet")
+        case .list: ListPieces.self
+        case .string, .sortedSet, .stream: preconditionFailure("no pieces of this type exist yet")
         }
     }
 

@@ -324,7 +324,6 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     func close(_ session: SessionPointer, afterReplies: Bool) {
         leave(session)
         session.pointee.mode.insert(.closing)
-        if session.pointee.mode.contains(.suspended) { forsake(session) }
         session.pointee.link.pointee.state.insert(afterReplies ? .closeAfterFlush : .close)
         markDirty(session.pointee.link)
     }

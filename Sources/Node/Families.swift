@@ -15,6 +15,7 @@ extension Node {
             SetCommands.commands,
             HyperLogLogCommands.commands,
             KeyCommands.commands,
+            ListCommands.commands,
             ClientCommands.commands,
             ServerCommands.commands,
             MemoryCommands.commands,

@@ -131,8 +131,9 @@ final class SessionDetails {
         return (watchFlag, watchedKeys)
     }
 
-    /// Answers true the first time.
+    /// Answers true the first time. Nobody serves the client any more, if it waits.
     func leave() -> Bool {
+        if case .waiting(let waiter) = block { _ = waiter.cancel() }
         defer { isGone = true }
         return !isGone
     }

@@ -88,7 +88,8 @@ struct RecordedMutation: Sendable {
         case .putValue(let entry): change = .value(ClonedEntry(entry))
         case .set(let set): change = RecordedMutation.element(set)
         case .hash(let hash): change = RecordedMutation.element(hash)
-        case .list, .sortedSet, .stream:
+        case .list(let list): change = RecordedMutation.element(list)
+        case .sortedSet, .stream:
             preconditionFailure("changes of this type's elements are not recorded yet")
         case .flush: change = .plain { .flush }
         case .swap(let other): change = .plain { .swap(with: other) }
@@ -142,6 +143,22 @@ extension RecordedMutation {
             return .element { body in bytes.withView { body(.hash(.remove($0))) } }
         }
     }
+
+    private static func element(_ change: ListChange) -> Change {
+        switch change {
+        case .push(let side, let element):
+            let bytes = element.bytes
+            return .element { body in bytes.withView { body(.list(.push(side, $0))) } }
+        case .insert(let index, let element):
+            let bytes = element.bytes
+            return .element { body in bytes.withView { body(.list(.insert(at: index, $0))) } }
+        case .set(let index, let element):
+            let bytes = element.bytes
+            return .element { body in bytes.withView { body(.list(.set(at: index, $0))) } }
+        case .pop(let side, let count): return .plain { .list(.pop(side, count)) }
+        case .remove(let index, let count): return .plain { .list(.remove(at: index, count: count)) }
+        }
+    }
 }
 
 extension Entry {
@@ -165,8 +182,17 @@ extension Entry {
             }
             // Packed fields have an order that clients see.
             return encoding == .pieces ? sorted(parts) : joined(parts)
-        case .list, .sortedSet, .stream: preconditionFailure("the contents of this type are not compared yet")
+        case .list: return joined(listElements)
+        case .sortedSet, .stream: preconditionFailure("the contents of this type are not compared yet")
         }
+    }
+
+    /// A list's elements.
+    var listElements: [[UInt8]] {
+        var elements: [[UInt8]] = []
+        var cursor = listCursor(from: 0)
+        while let element = cursor.next() { elements.append(element.withView { $0.bytes }) }
+        return elements
     }
 }
 

@@ -14,8 +14,9 @@ extension PackedStorage {
     @inline(__always)
     public var pack: Listpack { Listpack(start) }
 
+    /// The header, after a change of the elements.
     @inline(__always)
-    private func settle(_ byteCount: Int, adding elements: Int) {
+    func settle(_ byteCount: Int, adding elements: Int) {
         let pack = pack
         pack.setByteCount(byteCount)
         let field = pack.countField
@@ -71,6 +72,21 @@ extension PackedStorage {
         for _ in 0..<count { next = pack.next(next) }
         splice(at: at, removing: next - at, inserting: 0)
         settle(total - (next - at), adding: -count)
+    }
+
+    /// Inserts many elements, which take `bytes` in all, before the position `at`.
+    mutating func insertAll(
+        _ views: UnsafePointer<ByteView>, _ count: Int, bytes: Int, at: Int, reversed: Bool = false
+    ) {
+        let total = pack.byteCount
+        splice(at: at, removing: 0, inserting: bytes)
+        var place = start + at
+        for i in 0..<count {
+            let element = Listpack.NewElement(views[reversed ? count &- 1 &- i : i])
+            element.write(to: place)
+            place += element.byteCount
+        }
+        settle(total + bytes, adding: count)
     }
 
     /// Copies a run of elements of another listpack, not of this one, before the position `at`.

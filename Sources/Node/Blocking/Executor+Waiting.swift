@@ -56,6 +56,9 @@ extension Executor {
         session.pointee.mode.insert(.suspended)
         setBlock(session, .waiting(waiter))
         if waiter.deadline != 0 { deadlines.insert(waiter) }
+        // Nothing is sent that would have its card written.
+        session.pointee.lastCommand = waiter.command.pointee.index
+        publish(session)
     }
 
     // MARK: ending
@@ -105,11 +108,6 @@ extension Executor {
 
     /// Ends a cancelled wait. From the mailbox.
     func finishUnblock(_ waiter: Waiter, withError: Bool) { end(waiter, withError: withError, failed: true) }
-
-    /// The client is about to be disconnected: nobody should serve it any more.
-    func forsake(_ session: SessionPointer) {
-        if case .waiting(let waiter) = session.pointee.details.block { _ = waiter.cancel() }
-    }
 
     /// The client is gone. No partition is locked.
     func dropWait(_ session: SessionPointer) {

@@ -12,6 +12,8 @@ final class WaitingRoom: @unchecked Sendable {
         return nil
     }
 
+    var isEmpty: Bool { databases.allSatisfy { $0.queues.isEmpty } }
+
     /// Who waits for the key.
     func find(_ key: ByteView, database: Int) -> WaitQueue? { queues(database)?[key] }
 
