@@ -32,14 +32,21 @@ public struct Command: Sendable {
     /// Not meant for applications (Redis' documentation flag "syscmd").
     public let isInternal: Bool
     public let locking: Locking
+    /// The word that names an element of the first key's value, which the executor fetches towards the cache
+    /// while other requests run; `wholeValue`: all of a small value is read; 0: neither.
+    public let element: Int
     public let subcommands: [Command]
     public let run: CommandFunction
+
+    /// See `element`.
+    public static let wholeValue = -1
 
     public init(
         _ name: String, arity: Int, _ flags: CommandFlags, categories: Categories = [], keys: [KeySpec] = [],
         group: Group, since: String, complexity: String = "O(1)", summary: String, arguments: [Argument] = [],
         history: [(String, String)] = [], tips: [String] = [],
         deprecated: (since: String, replacement: String)? = nil, isInternal: Bool = false, locking: Locking? = nil,
+        element: Int = 0,
         subcommands: [Command] = [], run: @escaping CommandFunction = { Call($0).replyUnknownSubcommand() }
     ) {
         self.name = name
@@ -57,6 +64,7 @@ public struct Command: Sendable {
         self.deprecated = deprecated
         self.isInternal = isInternal
         self.locking = locking ?? (keys.isEmpty ? .none : keys.count == 1 && keys[0].isSingle ? .firstKey : .keys)
+        self.element = element
         self.subcommands = subcommands
         self.run = run
     }

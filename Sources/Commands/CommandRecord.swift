@@ -14,6 +14,8 @@ public struct CommandRecord {
     public let firstKey: Int32
     public let lastKey: Int32
     public let keyStep: Int32
+    /// `Command.element`.
+    public let element: Int32
 }
 
 public typealias CommandPointer = UnsafeMutablePointer<CommandRecord>
@@ -63,7 +65,8 @@ public final class CommandTable: @unchecked Sendable {
         return CommandRecord(
             run: command.run, arity: Int32(command.arity), flags: command.effectiveFlags, locking: command.locking,
             isContainer: !command.subcommands.isEmpty, index: index, firstKey: Int32(range.first),
-            lastKey: Int32(range.last), keyStep: Int32(range.step))
+            lastKey: Int32(range.last), keyStep: Int32(range.step),
+            element: Int32(command.element))
     }
 
     /// Gives a command another name, or none (rename-command). Before the loops start.

@@ -76,7 +76,7 @@ public struct Table {
     }
 
     @inline(__always)
-    static func entry(_ slot: Slot) -> Entry {
+    public static func entry(_ slot: Slot) -> Entry {
         Entry(UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: slot.pointee)).unsafelyUnwrapped)
     }
 

@@ -14,6 +14,7 @@ extension Executor {
     @inline(never)
     private func runRequests() {
         if batchCount > 1 { prefetchEntries(batchCount) }
+        wantsElements = false
         statistics.add(.commandsProcessed, batchCount)
         lastTicks = cs_ticks()
         pausing = node.pause.until != 0 || isMonitored || node.busy.kind != nil
@@ -50,6 +51,34 @@ extension Executor {
                 Table.prefetchEntry(of: table, request.pointee.key.hash)
             }
             i &+= 1
+        }
+        if wantsElements {
+            prefetchElements(count, .first)
+            prefetchElements(count, .second)
+        }
+    }
+
+    /// Fetches what commands of the batch will look at inside large values: one step for all of them, then the
+    /// next, so that the waits for memory overlap. Needs the partitions' locks; one that is taken is left out.
+    private func prefetchElements(_ count: Int, _ step: Entry.PrefetchStep) {
+        var i = 0
+        while i < count {
+            let request = batch + i
+            i &+= 1
+            guard request.pointee.hasKey, let command = request.pointee.command, command.pointee.element != 0 else {
+                continue
+            }
+            let word = Int(command.pointee.element)
+            if word >= request.pointee.count { continue }
+            let key = request.pointee.key
+            let partition = partitions + key.partition
+            if sharesKeyspace && !Partition.tryLock(partition) { continue }
+            let table = table(key, request.pointee.session.pointee.database)
+            if let slot = table.pointee.entries.find(key) {
+                let entry = Table.entry(slot)
+                if word > 0 { entry.prefetch(request.pointee.arguments[word], step) } else { entry.prefetch(step) }
+            }
+            if sharesKeyspace { Partition.unlock(partition) }
         }
     }
 

@@ -16,6 +16,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Whether another thread works on the key space. While there is one loop only, and no thread that flushes
     /// or repairs, a lock would keep nobody out; the hot path then spares itself two atomic instructions.
     let sharesKeyspace: Bool
+    /// A command of the batch names an element that is worth fetching (`Command.element`).
+    var wantsElements = false
     let tables: UnsafeMutablePointer<PartitionDatabase>
     let index: Int
     let mailbox = Mailbox()

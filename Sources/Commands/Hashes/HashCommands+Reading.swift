@@ -9,7 +9,8 @@ extension HashCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("field", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).hashGet() },
         Command(
             "hmget", arity: -3, [.readonly, .fast], categories: .hash,
@@ -19,7 +20,8 @@ extension HashCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("field", .string, multiple: true),
-            ]
+            ],
+            element: 2
         ) { Call($0).hashGetMany() },
         Command(
             "hgetall", arity: 2, .readonly, categories: .hash,
@@ -29,7 +31,8 @@ extension HashCommands {
             arguments: [
                 Argument("key", .key)
             ],
-            tips: ["nondeterministic_output_order"]
+            tips: ["nondeterministic_output_order"],
+            element: Command.wholeValue
         ) { Call($0).hashGetAll() },
         Command(
             "hkeys", arity: 2, .readonly, categories: .hash,
@@ -39,7 +42,8 @@ extension HashCommands {
             arguments: [
                 Argument("key", .key)
             ],
-            tips: ["nondeterministic_output_order"]
+            tips: ["nondeterministic_output_order"],
+            element: Command.wholeValue
         ) { Call($0).hashFields() },
         Command(
             "hvals", arity: 2, .readonly, categories: .hash,
@@ -49,7 +53,8 @@ extension HashCommands {
             arguments: [
                 Argument("key", .key)
             ],
-            tips: ["nondeterministic_output_order"]
+            tips: ["nondeterministic_output_order"],
+            element: Command.wholeValue
         ) { Call($0).hashValues() },
         Command(
             "hexists", arity: 3, [.readonly, .fast], categories: .hash,
@@ -59,7 +64,8 @@ extension HashCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("field", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).hashExists() },
         Command(
             "hlen", arity: 2, [.readonly, .fast], categories: .hash,
@@ -78,7 +84,8 @@ extension HashCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("field", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).hashValueLength() },
         Command(
             "hrandfield", arity: -2, .readonly, categories: .hash,

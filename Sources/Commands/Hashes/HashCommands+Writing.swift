@@ -15,7 +15,8 @@ extension HashCommands {
                         Argument("value", .string),
                     ]),
             ],
-            history: [("4.0.0", "Takes several fields.")]
+            history: [("4.0.0", "Takes several fields.")],
+            element: 2
         ) { Call($0).hashSet() },
         Command(
             "hmset", arity: -4, [.write, .denyOOM, .fast], categories: .hash,
@@ -42,7 +43,8 @@ extension HashCommands {
                 Argument("key", .key),
                 Argument("field", .string),
                 Argument("value", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).hashSetIfMissing() },
         Command(
             "hdel", arity: -3, [.write, .fast], categories: .hash,
@@ -53,7 +55,8 @@ extension HashCommands {
                 Argument("key", .key),
                 Argument("field", .string, multiple: true),
             ],
-            history: [("2.4.0", "Takes several fields.")]
+            history: [("2.4.0", "Takes several fields.")],
+            element: 2
         ) { Call($0).hashDelete() },
         Command(
             "hincrby", arity: 4, [.write, .denyOOM, .fast], categories: .hash,
@@ -64,7 +67,8 @@ extension HashCommands {
                 Argument("key", .key),
                 Argument("field", .string),
                 Argument("increment", .integer),
-            ]
+            ],
+            element: 2
         ) { Call($0).hashIncrement() },
         Command(
             "hincrbyfloat", arity: 4, [.write, .denyOOM, .fast], categories: .hash,
@@ -75,7 +79,8 @@ extension HashCommands {
                 Argument("key", .key),
                 Argument("field", .string),
                 Argument("increment", .double),
-            ]
+            ],
+            element: 2
         ) { Call($0).hashIncrementByFloat() },
     ]
 }

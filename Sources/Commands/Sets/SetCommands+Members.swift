@@ -10,7 +10,8 @@ extension SetCommands {
                 Argument("key", .key),
                 Argument("member", .string, multiple: true),
             ],
-            history: [("2.4.0", "Takes several members.")]
+            history: [("2.4.0", "Takes several members.")],
+            element: 2
         ) { Call($0).setAdd() },
         Command(
             "srem", arity: -3, [.write, .fast], categories: .set,
@@ -21,7 +22,8 @@ extension SetCommands {
                 Argument("key", .key),
                 Argument("member", .string, multiple: true),
             ],
-            history: [("2.4.0", "Takes several members.")]
+            history: [("2.4.0", "Takes several members.")],
+            element: 2
         ) { Call($0).setRemove() },
         Command(
             "smove", arity: 4, [.write, .fast], categories: .set,
@@ -54,7 +56,8 @@ extension SetCommands {
             arguments: [
                 Argument("key", .key)
             ],
-            tips: ["nondeterministic_output_order"]
+            tips: ["nondeterministic_output_order"],
+            element: Command.wholeValue
         ) { Call($0).setMembers() },
         Command(
             "sismember", arity: 3, [.readonly, .fast], categories: .set,
@@ -64,7 +67,8 @@ extension SetCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("member", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).setIsMember() },
         Command(
             "smismember", arity: -3, [.readonly, .fast], categories: .set,
@@ -74,7 +78,8 @@ extension SetCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("member", .string, multiple: true),
-            ]
+            ],
+            element: 2
         ) { Call($0).setAreMembers() },
         Command(
             "scard", arity: 2, [.readonly, .fast], categories: .set,
