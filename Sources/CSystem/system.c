@@ -275,12 +275,6 @@ size_t cs_resident_bytes(void) {
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-int cs_format_double(double value, char *out, size_t capacity) {
-    if (isinf(value)) return snprintf(out, capacity, value > 0 ? "inf" : "-inf");
-    if (isnan(value)) return snprintf(out, capacity, "nan");
-    return snprintf(out, capacity, "%.17g", value);
-}
-
 // Copies into a terminated buffer; refuses what C accepts and Redis does not (spaces, NUL bytes).
 static int parse_long_double(const char *text, size_t length, long double *out) {
     char buffer[5 * 1024];
@@ -293,20 +287,6 @@ static int parse_long_double(const char *text, size_t length, long double *out) 
     *out = strtold(buffer, &end);
     if (*end != 0 || isnan(*out)) return -1;
     if (errno == ERANGE && (*out == HUGE_VALL || *out == -HUGE_VALL || fpclassify(*out) == FP_ZERO)) return -1;
-    return 0;
-}
-
-int cs_parse_double(const char *text, size_t length, double *out) {
-    char buffer[512];
-    if (length == 0 || length >= sizeof buffer) return -1;
-    memcpy(buffer, text, length);
-    buffer[length] = 0;
-    if (buffer[0] == ' ' || (buffer[0] >= '\t' && buffer[0] <= '\r') || strlen(buffer) != length) return -1;
-    char *end;
-    errno = 0;
-    *out = strtod(buffer, &end);
-    if (*end != 0 || isnan(*out)) return -1;
-    if (errno == ERANGE && (*out == HUGE_VAL || *out == -HUGE_VAL || fpclassify(*out) == FP_ZERO)) return -1;
     return 0;
 }
 

@@ -86,6 +86,8 @@ extension Access {
 public struct PackingLimits: @unchecked Sendable {
     public enum Limit: Int, CaseIterable, Sendable {
         case hashEntries, hashValue, setIntegers, setEntries, setValue, sortedSetEntries, sortedSetValue
+        /// Elements of a large sorted set's piece. No parameter: tests make it small.
+        case sortedSetPiece
         /// list-max-listpack-size as configured: negative is a size class, positive a number of elements.
         case listSize
         /// Elements of lists of this size and more are not packed with others.
@@ -106,7 +108,7 @@ public struct PackingLimits: @unchecked Sendable {
     /// Redis 7's (sets: 7.2's).
     private static let defaults: [(Limit, Int)] = [
         (.hashEntries, 512), (.hashValue, 64), (.setIntegers, 512), (.setEntries, 128), (.setValue, 64),
-        (.sortedSetEntries, 128), (.sortedSetValue, 64), (.listSize, -2),
+        (.sortedSetEntries, 128), (.sortedSetValue, 64), (.sortedSetPiece, SortedSetTree.elementsMax), (.listSize, -2),
         (.plainElementBytes, ListLimits.plainBytesUsual), (.streamNodeBytes, 4096), (.streamNodeEntries, 100),
         (.sparseBytes, 3000),
     ]

@@ -13,6 +13,8 @@ extension Node {
             BitCommands.commands,
             HashCommands.commands,
             SetCommands.commands,
+            SortedSetCommands.commands,
+            GeoCommands.commands,
             HyperLogLogCommands.commands,
             KeyCommands.commands,
             ListCommands.commands,

@@ -97,6 +97,24 @@ public struct ReplyWriter {
         output.pointee.advance(length &+ 2)
     }
 
+    /// Two runs of bytes as one bulk string.
+    @inline(__always)
+    public func bulk(_ first: ByteView, _ second: ByteView) {
+        let count = first.count &+ second.count
+        let at = output.pointee.reserve(count &+ Decimal.lengthMax &+ 5)
+        at[0] = 36
+        var length = 1 &+ Decimal.write(Int64(count), at + 1)
+        at[length] = 13
+        at[length &+ 1] = 10
+        length &+= 2
+        memcpy(at + length, first.start, first.count)
+        memcpy(at + (length &+ first.count), second.start, second.count)
+        length &+= count
+        at[length] = 13
+        at[length &+ 1] = 10
+        output.pointee.advance(length &+ 2)
+    }
+
     public func bulk(_ text: StaticString) { bulk(ByteView(text)) }
 
     public func bulk(_ text: String) { text.withView { bulk($0) } }

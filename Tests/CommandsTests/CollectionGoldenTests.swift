@@ -6,7 +6,8 @@ import Testing
 
 @Suite struct CollectionGoldenTests {
     private static let families = [
-        HashCommands.commands, SetCommands.commands, KeyCommands.commands, StringCommands.commands,
+        HashCommands.commands, SetCommands.commands, SortedSetCommands.commands, GeoCommands.commands,
+        KeyCommands.commands, StringCommands.commands,
     ]
 
     /// Does what a trace's line says about the client or the limits; false if it is a command.
@@ -23,7 +24,7 @@ import Testing
     }
 
     /// Thousands of random commands on hashes and sets, in all their forms, answer what redis-server 7.0.15 did.
-    @Test(arguments: ["hashes", "sets"])
+    @Test(arguments: ["hashes", "sets", "sortedsets", "geo"])
     func repliesAreRedis(name: String) throws {
         let trace = try GoldenTrace(name)
         #expect(trace.steps.count > 3500)
@@ -45,7 +46,7 @@ import Testing
     }
 
     /// Replaying the mutations of all these commands into an empty key space rebuilds it in full.
-    @Test(arguments: ["hashes", "sets"])
+    @Test(arguments: ["hashes", "sets", "sortedsets", "geo"])
     func mutationsOfCommandsRebuildTheKeyspace(name: String) throws {
         let harness = CommandHarness(Self.families)
         let sink = RecordingSink()

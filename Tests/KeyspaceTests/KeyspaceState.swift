@@ -89,7 +89,8 @@ struct RecordedMutation: Sendable {
         case .set(let set): change = RecordedMutation.element(set)
         case .hash(let hash): change = RecordedMutation.element(hash)
         case .list(let list): change = RecordedMutation.element(list)
-        case .sortedSet, .stream:
+        case .sortedSet(let sorted): change = RecordedMutation.element(sorted)
+        case .stream:
             preconditionFailure("changes of this type's elements are not recorded yet")
         case .flush: change = .plain { .flush }
         case .swap(let other): change = .plain { .swap(with: other) }
@@ -130,6 +131,17 @@ extension RecordedMutation {
         case .remove(let member):
             let bytes = member.bytes
             return .element { body in bytes.withView { body(.set(.remove($0))) } }
+        }
+    }
+
+    private static func element(_ change: SortedSetChange) -> Change {
+        switch change {
+        case .put(let member, let score):
+            let bytes = member.bytes
+            return .element { body in bytes.withView { body(.sortedSet(.put($0, score))) } }
+        case .remove(let member):
+            let bytes = member.bytes
+            return .element { body in bytes.withView { body(.sortedSet(.remove($0))) } }
         }
     }
 
@@ -183,7 +195,11 @@ extension Entry {
             // Packed fields have an order that clients see.
             return encoding == .pieces ? sorted(parts) : joined(parts)
         case .list: return joined(listElements)
-        case .sortedSet, .stream: preconditionFailure("the contents of this type are not compared yet")
+        case .sortedSet:
+            let set = SortedSet(self)
+            set.forEach(0..<set.count) { parts.append(joined([Array("\($1)".utf8), $0.bytes])) }
+            return joined(parts)
+        case .stream: preconditionFailure("the contents of this type are not compared yet")
         }
     }
 

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
@@ -107,6 +108,46 @@ CS_INLINE uint32_t cs_match16(const uint8_t *tags, uint8_t tag) {
     for (int i = 0; i < 16; i++) bits |= (uint32_t)(equal[i] & 1) << i;
     return bits;
 #endif
+}
+
+/// The sum of n bytes.
+CS_INLINE size_t cs_sum_bytes(const uint8_t *p, size_t n) {
+    const uint64_t pairs = 0x00ff00ff00ff00ffull;
+    size_t sum = 0, i = 0;
+    // Four sums of 16 bits side by side: 64 rounds of twice 255 fit.
+    while (i + 8 <= n) {
+        uint64_t lanes = 0;
+        size_t end = n - i > 512 ? i + 512 : i + ((n - i) & ~(size_t)7);
+        for (; i < end; i += 8) {
+            uint64_t word;
+            memcpy(&word, p + i, 8);
+            lanes += (word & pairs) + ((word >> 8) & pairs);
+        }
+        sum += (size_t)((lanes & 0xffff) + ((lanes >> 16) & 0xffff) + ((lanes >> 32) & 0xffff) + (lanes >> 48));
+    }
+    for (; i < n; i++) sum += p[i];
+    return sum;
+}
+
+/// Up to 8 bytes as a number, the first lowest. Reads nothing else.
+CS_INLINE uint64_t cs_read_short(const uint8_t *p, size_t n) {
+    uint32_t low = 0, high = 0;
+    uint16_t two = 0;
+    if (n == 8) {
+        uint64_t all;
+        memcpy(&all, p, 8);
+        return all;
+    }
+    if (n >= 4) {
+        memcpy(&low, p, 4);
+        memcpy(&high, p + n - 4, 4);
+        return low | (uint64_t)high << (8 * (n - 4));
+    }
+    if (n >= 2) {
+        memcpy(&two, p, 2);
+        return two | (uint64_t)p[n - 1] << (8 * (n - 1));
+    }
+    return n ? p[0] : 0;
 }
 
 // ---- jemalloc: sizes are passed back on release, which spares it a lookup -----------------------
@@ -220,6 +261,12 @@ int cs_format_double(double value, char *out, size_t capacity);
 int cs_parse_double(const char *text, size_t length, double *out);
 /// What SORT compares by: C's strtod over the text up to its first NUL, blanks before it allowed, nothing being 0.
 int cs_parse_weight(const uint8_t *text, size_t length, double *out);
+/// With so many decimals (C's %.*f), and with up to 17 as a long double of Redis' "human" form.
+int cs_format_decimals(double value, int decimals, char *out, size_t capacity);
+int cs_format_human(double value, char *out, size_t capacity);
+/// A score in a range: as strtod reads one, spaces before it and nothing at all included, but no NaN and nothing
+/// behind it (but a NUL byte). Answers -1 if the text is none.
+int cs_parse_bound(const char *text, size_t length, double *out);
 /// Seconds as text, a fraction perhaps, rounded up to milliseconds. -1: not a float; -2: too large for 64 bits.
 int cs_parse_seconds(const char *text, size_t length, int64_t *milliseconds);
 /// old + increment as long doubles in Redis' fixed notation: -1 not a float (old), -2 not a float

@@ -40,7 +40,8 @@ public enum Payload {
         case .string: entry.writeString(to: &output)
         case .hash: entry.writeHash(to: &output)
         case .set: entry.writeSet(to: &output)
-        case .list, .sortedSet, .stream: preconditionFailure("not yet")
+        case .sortedSet: entry.writeSortedSet(to: &output)
+        case .list, .stream: preconditionFailure("not yet")
         }
     }
 
@@ -54,8 +55,9 @@ public enum Payload {
         case .setIntegers: return try target.readIntegerSet(&reader)
         case .hash: return try target.readHash(&reader)
         case .hashZipmap, .hashZiplist, .hashListpack: return try target.readPackedHash(&reader, kind)
-        case .list, .listZiplist, .quicklist, .quicklist2, .sortedSet, .sortedSet2, .sortedSetZiplist,
-            .sortedSetListpack, .stream, .stream2:
+        case .sortedSet, .sortedSet2: return try target.readSortedSet(&reader, scoresAreText: kind == .sortedSet)
+        case .sortedSetZiplist, .sortedSetListpack: return try target.readPackedSortedSet(&reader, kind)
+        case .list, .listZiplist, .quicklist, .quicklist2, .stream, .stream2:
             throw .unknownKind
         }
     }

@@ -1,4 +1,5 @@
 import Base
+import CSystem
 import Commands
 import Keyspace
 import RESP
@@ -45,6 +46,18 @@ struct DebugDigest {
         }
     }
 
+    private mutating func addElements(_ set: SortedSet) {
+        set.forEach(0..<set.count) { member, score in
+            var one = DebugDigest()
+            member.withView { one.addOrdered($0) }
+            withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
+                let start = text.baseAddress.unsafelyUnwrapped
+                one.addOrdered(ByteView(raw: UnsafeRawPointer(start), Int(cs_format_double(score, start, 64))))
+            }
+            one.bytes.withView { addUnordered($0) }
+        }
+    }
+
     /// Adds a value: its type, its contents, and whether it expires.
     mutating func add(valueOf entry: Entry) {
         addOrdered(entry.type == .stream ? 6 : Int(entry.type.rawValue))
@@ -52,7 +65,8 @@ struct DebugDigest {
         case .string: entry.withString { addOrdered($0) }
         case .set: addMembers(entry)
         case .hash: addFields(entry)
-        case .list, .sortedSet, .stream: break
+        case .sortedSet: addElements(SortedSet(entry))
+        case .list, .stream: break
         }
         if entry.hasDeadline { addUnordered(ByteView("!!expire!!")) }
     }

@@ -9,7 +9,8 @@ extension Entry {
         case .string: encoding == .integer ? SavedLength.string(integer) : withString { SavedLength.string($0) }
         case .set: serializedSetLength
         case .hash: serializedHashLength
-        case .list, .sortedSet, .stream: 0
+        case .sortedSet: serializedSortedSetLength
+        case .list, .stream: 0
         }
     }
 
@@ -20,6 +21,14 @@ extension Entry {
             sum += SavedLength.element($0)
             return true
         }
+        return sum
+    }
+
+    private var serializedSortedSetLength: Int {
+        let set = SortedSet(self)
+        if set.isSmall { return SavedLength.blob(set.listpackBytes) }
+        var sum = SavedLength.length(set.count)
+        set.forEach(0..<set.count) { member, _ in sum += member.withView { SavedLength.string($0) } + 8 }
         return sum
     }
 
