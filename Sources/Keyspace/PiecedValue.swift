@@ -59,7 +59,8 @@ extension Entry {
         case .set: MemberPieces.self
         case .hash: FieldPieces.self
         case .list: ListPieces.self
-        case .string, .sortedSet, .stream: preconditionFailure("no pieces of this type exist yet")
+        case .stream: StreamPieces.self
+        case .string, .sortedSet: preconditionFailure("no pieces of this type exist yet")
         }
     }
 

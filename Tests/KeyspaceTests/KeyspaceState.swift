@@ -89,7 +89,8 @@ struct RecordedMutation: Sendable {
         case .set(let set): change = RecordedMutation.element(set)
         case .hash(let hash): change = RecordedMutation.element(hash)
         case .list(let list): change = RecordedMutation.element(list)
-        case .sortedSet, .stream:
+        case .stream(let stream): change = RecordedMutation.element(stream)
+        case .sortedSet:
             preconditionFailure("changes of this type's elements are not recorded yet")
         case .flush: change = .plain { .flush }
         case .swap(let other): change = .plain { .swap(with: other) }
@@ -183,7 +184,8 @@ extension Entry {
             // Packed fields have an order that clients see.
             return encoding == .pieces ? sorted(parts) : joined(parts)
         case .list: return joined(listElements)
-        case .sortedSet, .stream: preconditionFailure("the contents of this type are not compared yet")
+        case .stream: return stream.contentsShown
+        case .sortedSet: preconditionFailure("the contents of this type are not compared yet")
         }
     }
 
