@@ -4,6 +4,11 @@ import Base
 /// pointers (a closure's context would be retained and released on every call).
 public typealias CommandFunction = @convention(c) (UnsafeMutableRawPointer) -> Void
 
+/// Finds which of a request's words are its keys.
+public struct KeyRangeFinder: Sendable {
+    public let find: @Sendable (_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Range<Int>
+}
+
 /// One command's declaration: the single place that says what it is called, what it takes, what it
 /// may do and what runs. COMMAND and its subcommands, arity errors, key extraction, locking, per-command
 /// statistics and ACL categories all follow from it.
@@ -32,6 +37,8 @@ public struct Command: Sendable {
     /// Not meant for applications (Redis' documentation flag "syscmd").
     public let isInternal: Bool
     public let locking: Locking
+    /// Finds the words that are keys where the specifications may be misled; locks go by this then.
+    public let keyRange: KeyRangeFinder?
     public let subcommands: [Command]
     public let run: CommandFunction
 
@@ -40,7 +47,8 @@ public struct Command: Sendable {
         group: Group, since: String, complexity: String = "O(1)", summary: String, arguments: [Argument] = [],
         history: [(String, String)] = [], tips: [String] = [],
         deprecated: (since: String, replacement: String)? = nil, isInternal: Bool = false, locking: Locking? = nil,
-        subcommands: [Command] = [], run: @escaping CommandFunction = { Call($0).replyUnknownSubcommand() }
+        keyRange: KeyRangeFinder? = nil, subcommands: [Command] = [],
+        run: @escaping CommandFunction = { Call($0).replyUnknownSubcommand() }
     ) {
         self.name = name
         self.arity = arity
@@ -57,6 +65,7 @@ public struct Command: Sendable {
         self.deprecated = deprecated
         self.isInternal = isInternal
         self.locking = locking ?? (keys.isEmpty ? .none : keys.count == 1 && keys[0].isSingle ? .firstKey : .keys)
+        self.keyRange = keyRange
         self.subcommands = subcommands
         self.run = run
     }

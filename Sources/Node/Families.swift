@@ -14,6 +14,7 @@ extension Node {
             HashCommands.commands,
             SetCommands.commands,
             HyperLogLogCommands.commands,
+            StreamCommands.commands,
             KeyCommands.commands,
             ListCommands.commands,
             ClientCommands.commands,
