@@ -4,6 +4,11 @@ import Base
 /// pointers (a closure's context would be retained and released on every call).
 public typealias CommandFunction = @convention(c) (UnsafeMutableRawPointer) -> Void
 
+/// Finds which of a request's words are its keys.
+public struct KeyRangeFinder: Sendable {
+    public let find: @Sendable (_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Range<Int>
+}
+
 /// One command's declaration: the single place that says what it is called, what it takes, what it
 /// may do and what runs. COMMAND and its subcommands, arity errors, key extraction, locking, per-command
 /// statistics and ACL categories all follow from it.
@@ -35,6 +40,8 @@ public struct Command: Sendable {
     /// The word that names an element of the first key's value, which the executor fetches towards the cache
     /// while other requests run; `wholeValue`: all of a small value is read; 0: neither.
     public let element: Int
+    /// Finds the words that are keys where the specifications may be misled; locks go by this then.
+    public let keyRange: KeyRangeFinder?
     public let subcommands: [Command]
     public let run: CommandFunction
 
@@ -46,8 +53,8 @@ public struct Command: Sendable {
         group: Group, since: String, complexity: String = "O(1)", summary: String, arguments: [Argument] = [],
         history: [(String, String)] = [], tips: [String] = [],
         deprecated: (since: String, replacement: String)? = nil, isInternal: Bool = false, locking: Locking? = nil,
-        element: Int = 0,
-        subcommands: [Command] = [], run: @escaping CommandFunction = { Call($0).replyUnknownSubcommand() }
+        element: Int = 0, keyRange: KeyRangeFinder? = nil, subcommands: [Command] = [],
+        run: @escaping CommandFunction = { Call($0).replyUnknownSubcommand() }
     ) {
         self.name = name
         self.arity = arity
@@ -65,6 +72,7 @@ public struct Command: Sendable {
         self.isInternal = isInternal
         self.locking = locking ?? (keys.isEmpty ? .none : keys.count == 1 && keys[0].isSingle ? .firstKey : .keys)
         self.element = element
+        self.keyRange = keyRange
         self.subcommands = subcommands
         self.run = run
     }

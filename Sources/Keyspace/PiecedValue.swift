@@ -60,7 +60,8 @@ extension Entry {
         case .hash: FieldPieces.self
         case .list: ListPieces.self
         case .sortedSet: SortedSetTree.self
-        case .string, .stream: preconditionFailure("no pieces of this type exist yet")
+        case .stream: StreamPieces.self
+        case .string: preconditionFailure("strings have no pieces")
         }
     }
 

@@ -16,6 +16,7 @@ extension Node {
             SortedSetCommands.commands,
             GeoCommands.commands,
             HyperLogLogCommands.commands,
+            StreamCommands.commands,
             KeyCommands.commands,
             ListCommands.commands,
             ClientCommands.commands,

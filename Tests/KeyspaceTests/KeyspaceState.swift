@@ -90,8 +90,7 @@ struct RecordedMutation: Sendable {
         case .hash(let hash): change = RecordedMutation.element(hash)
         case .list(let list): change = RecordedMutation.element(list)
         case .sortedSet(let sorted): change = RecordedMutation.element(sorted)
-        case .stream:
-            preconditionFailure("changes of this type's elements are not recorded yet")
+        case .stream(let stream): change = RecordedMutation.element(stream)
         case .flush: change = .plain { .flush }
         case .swap(let other): change = .plain { .swap(with: other) }
         }
@@ -199,7 +198,7 @@ extension Entry {
             let set = SortedSet(self)
             set.forEach(0..<set.count) { parts.append(joined([Array("\($1)".utf8), $0.bytes])) }
             return joined(parts)
-        case .stream: preconditionFailure("the contents of this type are not compared yet")
+        case .stream: return stream.contentsShown
         }
     }
 

@@ -1,0 +1,160 @@
+import Base
+
+@testable import Keyspace
+
+extension RecordedMutation {
+    static func element(_ change: StreamChange) -> Change {
+        switch change {
+        case .add(let id, let fields):
+            let words = (0..<fields.count * 2).map { fields.views[$0].bytes }
+            return .element { body in
+                withViews(words) { body(.stream(.add(id, StreamFields($0, count: words.count / 2)))) }
+            }
+        case .delete, .trim, .setID:
+            nonisolated(unsafe) let plain = change
+            return .element { $0(.stream(plain)) }
+        case .createGroup(let name, let last, let read):
+            return named(name) { .createGroup($0, last: last, entriesRead: read) }
+        case .setGroup(let name, let last, let read):
+            return named(name) { .setGroup($0, last: last, entriesRead: read) }
+        case .destroyGroup(let name): return named(name) { .destroyGroup($0) }
+        case .createConsumer(let group, let name):
+            return named(group, name) { .createConsumer(group: $0, $1) }
+        case .deleteConsumer(let group, let name):
+            return named(group, name) { .deleteConsumer(group: $0, $1) }
+        case .claim(let group, let consumer, let id, let time, let deliveries):
+            return named(group, consumer) {
+                .claim(group: $0, consumer: $1, id, time: time, deliveries: deliveries)
+            }
+        case .acknowledge(let group, let id): return named(group) { .acknowledge(group: $0, id) }
+        case .deliver(let delivery): return delivered(delivery)
+        }
+    }
+
+    private static func delivered(_ delivery: StreamDelivery) -> Change {
+        let ids = Array(delivery.ids)
+        let (time, last, read) = (delivery.time, delivery.lastID, delivery.entriesRead)
+        let (group, consumer) = (delivery.group.bytes, delivery.consumer.bytes)
+        return .element { body in
+            group.withView { group in
+                consumer.withView { consumer in
+                    ids.withUnsafeBufferPointer { ids in
+                        let copy = StreamDelivery(
+                            group: group, consumer: consumer, ids: ids, time: time, lastID: last, entriesRead: read)
+                        return body(.stream(.deliver(copy)))
+                    }
+                }
+            }
+        }
+    }
+
+    private static func named(_ name: ByteView, _ make: @escaping @Sendable (ByteView) -> StreamChange) -> Change {
+        let bytes = name.bytes
+        return .element { body in bytes.withView { body(.stream(make($0))) } }
+    }
+
+    private static func named(
+        _ group: ByteView, _ name: ByteView, _ make: @escaping @Sendable (ByteView, ByteView) -> StreamChange
+    ) -> Change {
+        let (group, name) = (group.bytes, name.bytes)
+        return .element { body in
+            group.withView { group in name.withView { body(.stream(make(group, $0))) } }
+        }
+    }
+
+    /// Lends the words as views.
+    static func withViews<R>(_ words: [[UInt8]], _ body: (UnsafePointer<ByteView>) -> R) -> R {
+        let copies = words.map { word in
+            let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, word.count))
+            copy.update(from: word, count: word.count)
+            return copy
+        }
+        defer { copies.forEach { $0.deallocate() } }
+        let views = zip(copies, words).map { ByteView(UnsafePointer($0), $1.count) }
+        return views.withUnsafeBufferPointer { body($0.baseAddress!) }
+    }
+}
+
+extension Stream {
+    /// Everything that a client can see of a stream, but when consumers were last seen.
+    var contentsShown: [UInt8] {
+        var out = Array("\(lastID.shown) \(firstID.shown) \(maxDeletedID.shown) \(entriesAdded) \(count)\n".utf8)
+        var cursor = entries()
+        while cursor.next() {
+            out += cursor.id.bytes
+            cursor.forEachField { field, value in
+                field.withView { out.show($0.bytes) }
+                value.withView { out.show($0.bytes) }
+            }
+        }
+        for i in 0..<groupCount {
+            let group = group(i)
+            out.show(group.name.bytes)
+            out += Array("\(group.lastID.shown) \(group.entriesRead ?? -1)\n".utf8)
+            for i in 0..<group.consumerCount {
+                out.show(group.consumer(i).name.bytes)
+                out += Array("\(group.consumer(i).pendingCount)\n".utf8)
+            }
+            group.forEachPending {
+                out.show(group.owner(of: $0).name.bytes)
+                out += Array("\($0.id.shown) \($0.time) \($0.deliveries)\n".utf8)
+                return true
+            }
+        }
+        return out
+    }
+
+    /// What is wrong with the stream's structure, nil if nothing.
+    func brokenInvariant() -> String? {
+        if let broken = spine.brokenInvariant() { return broken }
+        var place = spine.first
+        while let here = place {
+            let piece = StreamPiece(here.piece)
+            if here.key != piece.first.ms { return "a piece with a wrong key" }
+            if piece.live == 0 { return "a piece without entries" }
+            if !Listpack.isValid(ByteView(UnsafePointer(piece.pack.start), piece.pack.byteCount)) {
+                return "a bad listpack"
+            }
+            if piece.pack.byteCount > piece.capacity { return "a listpack past its room" }
+            place = spine.next(here)
+        }
+        if head.pointee.tail != spine.last?.piece { return "a wrong tail" }
+        var cursor = entries()
+        if firstID != (cursor.next() ? cursor.id : .zero) { return "a wrong first ID" }
+        for i in 0..<groupCount {
+            if let broken = group(i).brokenInvariant() { return broken }
+        }
+        return nil
+    }
+}
+
+extension StreamID {
+    var shown: String { "\(ms)-\(seq)" }
+}
+
+extension [UInt8] {
+    /// Adds bytes with their length, so that it is clear where they end.
+    mutating func show(_ bytes: [UInt8]) {
+        self += Array(" \(bytes.count):".utf8)
+        self += bytes
+    }
+}
+
+extension StreamGroup {
+    fileprivate func brokenInvariant() -> String? {
+        if let broken = head.pointee.pending.brokenInvariant() { return broken }
+        var owned = 0
+        for i in 0..<consumerCount {
+            let consumer = consumer(i)
+            if let broken = consumer.pointee.owned.brokenInvariant() { return broken }
+            owned += consumer.pendingCount
+            var strange = false
+            forEachPending(of: consumer) { entry in
+                strange = strange || owner(of: entry) != consumer
+                return true
+            }
+            if strange { return "a consumer has what another one owns" }
+        }
+        return owned == pendingCount ? nil : "\(owned) owned entries of \(pendingCount)"
+    }
+}
