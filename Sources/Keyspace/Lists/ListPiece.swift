@@ -221,7 +221,7 @@ public struct ListLimits {
     let plainBytes: Int
 
     /// What `plainBytes` is, unless `DEBUG QUICKLIST-PACKED-THRESHOLD` has changed it.
-    static let plainBytesUsual = 1 << 30
+    public static let plainBytesUsual = 1 << 30
 
     @inline(__always)
     init(_ size: Int, plainBytes: Int) {

@@ -31,6 +31,7 @@ extension Call {
         case 2 where word.isWord("stringmatch-test"): debugMatching()
         case 3 where word.isWord("listpack"): debugListpack()
         case 3...4 where word.isWord("quicklist"): debugQuicklist()
+        case 3 where word.isWord("quicklist-packed-threshold"): debugPlainElements()
         case 3 where word.isWord("htstats-key"): debugTable()
         case 3 where word.isWord("sdslen"): debugStringLength()
         case 4 where word.isWord("replybuffer"): debugReplyBuffer()
@@ -74,6 +75,7 @@ extension Call {
             "PROTOCOL <type>", "    Answer a value of this type: string, integer, double, bignum, null, array, set,",
             "    map, attrib, push, verbatim, true or false.",
             "QUICKLIST <key> [<0|1>]", "    Log of how many pieces a list consists.",
+            "QUICKLIST-PACKED-THRESHOLD <size>", "    From which size on an element of a list is kept by itself.",
             "RELOAD [MERGE] [NOFLUSH]", "    Write every value as DUMP does and read it back as RESTORE does; no file.",
             "REPLYBUFFER <subcommand> <value>", "    Accepted; reply buffers shrink by their own rules.",
             "SDSLEN <key>", "    Answer lengths and memory of a key and its string.",
@@ -110,6 +112,7 @@ extension Call {
             let address = String(UInt(bitPattern: entry.base), radix: 16)
             return "Value at:0x\(address) refcount:1 encoding:\(entry.encodingName) "
                 + "serializedlength:\(entry.serializedLength) lru:\(entry.accessStamp) lru_seconds_idle:\(idle)"
+                + (entry.type == .list ? entry.quicklistShown(settings.listMaxListpackSize) : "")
         }
         if let text { reply.simple(text) } else { fail(ErrorText.noSuchKey) }
     }

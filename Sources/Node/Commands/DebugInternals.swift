@@ -72,6 +72,15 @@ extension Call {
         }
     }
 
+    /// DEBUG QUICKLIST-PACKED-THRESHOLD size; 0: as usual.
+    func debugPlainElements() {
+        guard let size = Units.memory(self[2].text), size <= 1 << 32 - 1 << 20 else {
+            return fail("ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+        }
+        keyspace.shared.pointee.packing[.plainElementBytes] = size == 0 ? ListLimits.plainBytesUsual : Int(size)
+        reply.ok()
+    }
+
     /// DEBUG HTSTATS-KEY key
     func debugTable() {
         withEntry { entry in
@@ -131,6 +140,20 @@ extension Call {
 }
 
 extension Entry {
+    /// What DEBUG OBJECT says of a list, in Redis' words: one node is one piece, the whole of a short list.
+    func quicklistShown(_ configuredSize: Int) -> String {
+        var nodes = 0
+        var bytes = 0
+        forEachPiece {
+            nodes += 1
+            bytes += $0.bytes
+        }
+        if encoding != .pieces { (nodes, bytes) = (1, packed.byteCount) }
+        let average = Figure.fixed(Double(listCount) / Double(max(1, nodes)), 2)
+        return " ql_nodes:\(nodes) ql_avg_node:\(average) ql_listpack_max:\(configuredSize) ql_compressed:0 "
+            + "ql_uncompressed_size:\(bytes)"
+    }
+
     /// What a value consists of, for people.
     fileprivate var shapeShown: String {
         var pieces = 0
