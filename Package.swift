@@ -61,7 +61,8 @@ let package = Package(
         tests("RESPTests", ["Base", "RESP", "FuzzOracles"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
+        tests("ScriptingTests", ["Base", "Commands", "Scripting"]),
         tests(
-            "NodeTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node"]),
+            "NodeTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting"]),
     ]
 )

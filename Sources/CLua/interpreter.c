@@ -46,9 +46,10 @@ static void hook(lua_State *L, lua_Debug *activation) {
     ml_interpreter *interpreter = ml_of(L);
     int verdict = interpreter->killed ? interpreter->killed : interpreter->host->tick(interpreter->context);
     if (verdict == 0) return;
-    // From now on every step of this thread ends here, so that a script that catches errors ends too.
+    // From now on every step ends here, so that a script that catches errors ends too.
     interpreter->killed = verdict;
     lua_sethook(L, hook, LUA_MASKLINE | LUA_MASKCOUNT, 1);
+    if (L != interpreter->lua) lua_sethook(interpreter->lua, hook, LUA_MASKLINE | LUA_MASKCOUNT, 1);
     const char *text = verdict == 2 ? "FUNCTION LOAD timeout"
                        : interpreter->kind == ML_FUNCTIONS ? "Script killed by user with FUNCTION KILL."
                                                            : "Script killed by user with SCRIPT KILL.";
@@ -321,7 +322,10 @@ void ml_release(ml_interpreter *interpreter, int function) {
 
 int ml_run(ml_interpreter *interpreter, const ml_job *job, ml_text *error) {
     interpreter->version = 2;
-    return call_protected(interpreter, RUNNER, (void *)(uintptr_t)job, error);
+    int failed = call_protected(interpreter, RUNNER, (void *)(uintptr_t)job, error);
+    // Lua does not collect when it runs into the limit; what this script leaves must not be in the next one's way.
+    if (interpreter->limit && interpreter->used > interpreter->limit / 2) lua_gc(interpreter->lua, LUA_GCCOLLECT, 0);
+    return failed;
 }
 
 int ml_load_library(ml_interpreter *interpreter, ml_view source, ml_text *error) {

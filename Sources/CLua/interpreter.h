@@ -30,7 +30,9 @@ struct ml_interpreter {
     ml_view *words;
     int word_capacity;
     /// The functions of Lua's own string library that are guarded.
-    lua_CFunction find, match, gmatch, gsub, format;
+    lua_CFunction find, match, gmatch, gsub;
+    /// coroutine.resume.
+    lua_CFunction resume;
 };
 
 ml_interpreter *ml_of(lua_State *L);

@@ -151,6 +151,34 @@ static int protected_call(lua_State *L) {
     return lua_gettop(L);
 }
 
+/// An error handler, upvalue 1, which the end of a script does not call.
+static int guarded_handler(lua_State *L) {
+    if (ml_of(L)->killed) return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, lua_gettop(L) - 1, 1);
+    return 1;
+}
+
+static int protected_call_with_handler(lua_State *L) {
+    luaL_checkany(L, 2);
+    lua_settop(L, 2);
+    lua_pushcclosure(L, guarded_handler, 1);
+    lua_insert(L, 1);
+    int status = lua_pcall(L, 0, LUA_MULTRET, 1);
+    if (status != 0 && ml_of(L)->killed) return lua_error(L);
+    lua_pushboolean(L, status == 0);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
+static int resume_coroutine(lua_State *L) {
+    ml_interpreter *interpreter = ml_of(L);
+    int count = interpreter->resume(L);
+    if (interpreter->killed && !lua_toboolean(L, -count)) return lua_error(L);
+    return count;
+}
+
 // ---- loading code -------------------------------------------------------------------------------------------------
 
 typedef struct chunk {
@@ -301,12 +329,18 @@ static void replace_functions(lua_State *L) {
     ml_set_function(L, "getmetatable", get_metatable);
     ml_set_function(L, "setmetatable", set_metatable);
     ml_set_function(L, "pcall", protected_call);
+    ml_set_function(L, "xpcall", protected_call_with_handler);
     ml_set_function(L, "loadstring", load_string);
     ml_set_function(L, "load", load_function);
     ml_set_function(L, "collectgarbage", collect_garbage);
     ml_set_function(L, "gcinfo", garbage_count);
     ml_set_function(L, "unpack", unpack_table);
+    lua_getfield(L, -1, "coroutine");
+    lua_getfield(L, -1, "resume");
+    ml_of(L)->resume = lua_tocfunction(L, -1);
     lua_pop(L, 1);
+    ml_set_function(L, "resume", resume_coroutine);
+    lua_pop(L, 2);
 }
 
 static void protect_global(lua_State *L, const char *name) {
@@ -318,7 +352,7 @@ static void protect_global(lua_State *L, const char *name) {
 void ml_open_sandbox(lua_State *L) {
     static const char *const kept[] = {
         "assert", "coroutine", "error", "ipairs", "math", "rawequal", "select", "string", "table", "tonumber",
-        "tostring", "type", "xpcall", "_VERSION", NULL,
+        "tostring", "type", "_VERSION", NULL,
     };
     open_library(L, "", luaopen_base);
     open_library(L, LUA_TABLIBNAME, luaopen_table);

@@ -39,7 +39,7 @@ final class ServedNode {
         link.deallocate()
     }
 
-    private func turn(_ body: (Executor) -> Void) {
+    func turn(_ body: (Executor) -> Void) {
         let executor = node.executors[0]
         executor.turnBegan(wall: wall * 1000, monotonic: 1)
         body(executor)
@@ -54,16 +54,31 @@ final class ServedNode {
 
     @discardableResult
     func run(_ words: [String]) -> String {
+        String(decoding: send(words.map { Array($0.utf8) }), as: UTF8.self)
+    }
+
+    /// Runs a command of any bytes; the raw reply.
+    @discardableResult
+    func send(_ words: [[UInt8]]) -> [UInt8] {
         var request = Array("*\(words.count)\r\n".utf8)
-        for word in words { request += Array("$\(word.utf8.count)\r\n\(word)\r\n".utf8) }
+        for word in words { request += Array("$\(word.count)\r\n".utf8) + word + [13, 10] }
         request.withUnsafeMutableBufferPointer { bytes in
             turn { $0.received(link, bytes.baseAddress!, bytes.count, own: false) }
         }
+        return ServedNode.drain(link)
+    }
+
+    /// What waits to be sent to the client.
+    func take() -> String { ServedNode.text(link) }
+
+    static func text(_ link: LinkPointer) -> String { String(decoding: drain(link), as: UTF8.self) }
+
+    static func drain(_ link: LinkPointer) -> [UInt8] {
         var reply: [UInt8] = []
         while let run = link.pointee.output.unsent {
             reply += run.bytes
             link.pointee.output.consume(run.count)
         }
-        return String(decoding: reply, as: UTF8.self)
+        return reply
     }
 }
