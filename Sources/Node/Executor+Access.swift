@@ -27,10 +27,10 @@ extension Executor {
             object = Array(node.users.commands.fullNames[Int(command.pointee.index)].utf8)
             statistics.add(.deniedCommands)
         case .key:
-            object = words[denial.word].bytes
+            object = AccessLog.object(words[denial.word])
             statistics.add(.deniedKeys)
         case .channel:
-            object = words[denial.word].bytes
+            object = AccessLog.object(words[denial.word])
             statistics.add(.deniedChannels)
         }
         logRefusal(session, AccessLog.Reason(denial.reason), context, object, session.pointee.details.user.name)
@@ -60,7 +60,7 @@ extension Executor {
             if !state.pointee.inTransaction {
                 session.pointee.lastCommand = state.pointee.command.pointee.index
             }
-            logRefusal(session, .auth, logContext(session), word.bytes, name.bytes)
+            logRefusal(session, .auth, logContext(session), word.bytes, AccessLog.object(name))
             return false
         }
         become(session, user)

@@ -40,7 +40,7 @@ final class AccessLog: @unchecked Sendable {
         var count = 1
         let reason: Reason
         let context: Context
-        /// The command's name, the key or the channel.
+        /// The command's name, the key or the channel (`object(_:)`).
         let object: [UInt8]
         let user: [UInt8]
         /// ms since 1970.
@@ -57,6 +57,11 @@ final class AccessLog: @unchecked Sendable {
 
     /// How far back a new entry looks for one like it.
     private static let lookBack = 10
+
+    /// What is kept of a key or channel: who may not use keys must not fill the memory with their names.
+    static let objectBytesMax = 16384
+
+    static func object(_ word: ByteView) -> [UInt8] { word.slice(0, min(word.count, objectBytesMax)).bytes }
 
     private let lock = SpinLock()
     /// The oldest first.
