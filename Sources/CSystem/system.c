@@ -3,6 +3,8 @@
 
 #include <linux/futex.h>
 #include <math.h>
+#include <netdb.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <sys/prctl.h>
@@ -128,6 +130,63 @@ int cs_listen_tcp(const char *address, int port, int backlog, int reuse) {
         return -reason;
     }
     return fd;
+}
+
+static int wait_for(int fd, short events, int timeout_ms) {
+    struct pollfd waiting = {fd, events, 0};
+    int ready;
+    do ready = poll(&waiting, 1, timeout_ms);
+    while (ready < 0 && errno == EINTR);
+    return ready == 1;
+}
+
+static int connect_one(const struct addrinfo *address, int timeout_ms) {
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+    if (fd < 0) return -1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (connect(fd, address->ai_addr, address->ai_addrlen) == 0) return fd;
+    int failure = errno;
+    socklen_t size = sizeof failure;
+    if (failure == EINPROGRESS && wait_for(fd, POLLOUT, timeout_ms)
+        && getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) == 0 && failure == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+int cs_connect_tcp(const char *host, int port, int timeout_ms) {
+    char service[16];
+    snprintf(service, sizeof service, "%d", port);
+    struct addrinfo hints, *found = NULL;
+    memset(&hints, 0, sizeof hints);
+    hints.ai_socktype = SOCK_STREAM;
+    if (port <= 0 || port > 65535 || getaddrinfo(host, service, &hints, &found)) return -1;
+    int fd = -1;
+    for (struct addrinfo *address = found; address && fd < 0; address = address->ai_next)
+        fd = connect_one(address, timeout_ms);
+    freeaddrinfo(found);
+    return fd;
+}
+
+int cs_send_all(int fd, const uint8_t *bytes, size_t count, int timeout_ms) {
+    while (count) {
+        ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL);
+        if (sent > 0) {
+            bytes += sent;
+            count -= (size_t)sent;
+        } else if (errno != EINTR && !(errno == EAGAIN && wait_for(fd, POLLOUT, timeout_ms))) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+long cs_receive(int fd, uint8_t *bytes, size_t capacity, int timeout_ms) {
+    while (1) {
+        ssize_t count = recv(fd, bytes, capacity, 0);
+        if (count >= 0) return count;
+        if (errno != EINTR && !(errno == EAGAIN && wait_for(fd, POLLIN, timeout_ms))) return -1;
+    }
 }
 
 int cs_listen_unix(const char *path, int backlog, unsigned permissions) {

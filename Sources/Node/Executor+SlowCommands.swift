@@ -53,6 +53,7 @@ extension Executor {
         case "hello": { Executor.followsAuth(words, $0) }
         case "setuser": { $0 > 1 }
         case "set": { Executor.isSecretValue(words, $0) }
+        case "migrate": { Executor.followsPassword(words, $0) }
         default: { $0 > 0 }
         }
     }
@@ -60,6 +61,12 @@ extension Executor {
     /// HELLO: the user and the password after AUTH.
     private static func followsAuth(_ words: UnsafeMutablePointer<ByteView>, _ i: Int) -> Bool {
         (i > 2 && words[i - 1].isWord("auth")) || (i > 3 && words[i - 2].isWord("auth"))
+    }
+
+    /// MIGRATE: the password after AUTH, the user and the password after AUTH2.
+    private static func followsPassword(_ words: UnsafeMutablePointer<ByteView>, _ i: Int) -> Bool {
+        (i > 6 && (words[i - 1].isWord("auth") || words[i - 1].isWord("auth2")))
+            || (i > 7 && words[i - 2].isWord("auth2"))
     }
 
     /// CONFIG SET: the values of parameters that are secret.

@@ -19,6 +19,7 @@ extension Node {
             StreamCommands.commands,
             KeyCommands.commands,
             ListCommands.commands,
+            MigrateCommand.commands,
             ClientCommands.commands,
             ServerCommands.commands,
             MemoryCommands.commands,

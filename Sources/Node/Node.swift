@@ -141,6 +141,10 @@ public struct Doors: Sendable {
     public var secretBytes: @Sendable (Int) -> [UInt8] = { SecretBytes.make($0) }
     /// Blocks the calling thread, microseconds (DEBUG SLEEP).
     public var sleep: @Sendable (Int) -> Void
+    /// Sends a request to another server and hands its answer on, on any thread (MIGRATE).
+    public var exchange: @Sendable (PeerRequest, @escaping @Sendable (PeerReply) -> Void) -> Void = { _, done in
+        done(PeerReply(failure: .connecting))
+    }
     /// What the operating system says of the process.
     public var process: @Sendable () -> ProcessFigures = { ProcessFigures() }
 

@@ -68,6 +68,7 @@ final class Server: @unchecked Sendable {
             disposer: disposer, log: { log.write($0, $1) }, shutDown: { cs_eventfd_signal(stop) },
             sleep: { usleep(UInt32($0)) })
         doors.process = processFigures
+        doors.exchange = { PeerConnection.exchange($0, $1) }
         return Node(
             configuration: configuration, doors: doors, wall: cs_wall_us() / 1000, seed: UInt64.random(in: 0 ... .max))
     }

@@ -230,6 +230,12 @@ long cs_raise_open_files(long wanted);
 /// Listens on a TCP address (IPv4 or IPv6 text, "*" and "::*" for any). With reuse, several sockets
 /// share the port (SO_REUSEPORT). Answers the descriptor, or -errno.
 int cs_listen_tcp(const char *address, int port, int backlog, int reuse);
+/// Connects to a host (name or address); answers the descriptor, or -1. May block for the name, and for so long.
+int cs_connect_tcp(const char *host, int port, int timeout_ms);
+/// Sends everything; answers 0, or -1 if it fails or nothing could be sent for so long.
+int cs_send_all(int fd, const uint8_t *bytes, size_t count, int timeout_ms);
+/// Receives some bytes; answers how many, 0 or -1 when there will be none.
+long cs_receive(int fd, uint8_t *bytes, size_t capacity, int timeout_ms);
 int cs_listen_unix(const char *path, int backlog, unsigned permissions);
 int cs_local_port(int fd);
 int cs_accept(int listener);

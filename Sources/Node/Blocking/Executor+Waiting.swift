@@ -27,6 +27,16 @@ extension Executor {
         begin(Waiter(call.session, loop: index, command: call.state.pointee.command, terms))
     }
 
+    /// The client whose command runs waits until `answerPeerWait`; nothing else ends that.
+    func waitForPeer(_ call: Call) -> Waiter {
+        var terms = Waiter.Terms(deadline: 0, spent: ticks &- lastTicks)
+        terms.request = copy(call, [])
+        let waiter = Waiter(call.session, loop: index, command: call.state.pointee.command, terms)
+        _ = waiter.claim()
+        begin(waiter)
+        return waiter
+    }
+
     private func terms(_ call: Call, _ wait: Wait) -> Waiter.Terms {
         var terms = Waiter.Terms(deadline: wait.deadline)
         terms.type = wait.type
@@ -153,6 +163,19 @@ extension Executor {
     func goOn(_ waiter: Waiter, _ reply: [UInt8]) {
         guard let session = waiter.session else { return }
         answer(waiter) { output in reply.withView { output.pointee.append($0) } }
+        resume(session)
+    }
+
+    /// Ends a client's wait for another server with OK or an error. Between batches only.
+    func answerPeerWait(_ waiter: Waiter, error: [UInt8]?) {
+        guard let session = waiter.session else { return }
+        answer(waiter) { output in
+            let reply = ReplyWriter(output, version: session.pointee.version)
+            guard let error else { return reply.ok() }
+            reply.error(error)
+            countError(output)
+        }
+        count(waiter, ticks: 0, failed: error != nil)
         resume(session)
     }
 
