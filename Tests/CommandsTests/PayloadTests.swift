@@ -8,7 +8,7 @@ import Testing
 @Suite struct PayloadTests {
     private static let families = [
         KeyCommands.commands, StringCommands.commands, HashCommands.commands, SetCommands.commands,
-        HyperLogLogCommands.commands,
+        HyperLogLogCommands.commands, ListCommands.commands,
     ]
 
     /// Values of every kind dump to Redis' payloads; what Redis, old or new, has written is read; what it refuses
@@ -59,6 +59,18 @@ import Testing
         case .set:
             for _ in 0..<(try reader.elementCount()) { parts.append(try reader.text().withView { $0.bytes }) }
             parts.sort { $0.lexicographicallyPrecedes($1) }
+        case .quicklist2:
+            // Where one node ends and the next begins is each server's own.
+            for _ in 0..<(try reader.elementCount()) {
+                let isPlain = try reader.number() == 1
+                let text = try reader.text()
+                let bytes = text.withView { $0.bytes }
+                if isPlain {
+                    parts.append(bytes)
+                } else {
+                    bytes.withView { _ = CheckedListpack($0).forEach { $0.withView { parts.append($0.bytes) } } }
+                }
+            }
         default: parts.append(payload.bytes)
         }
         #expect(reader.rest == 0)

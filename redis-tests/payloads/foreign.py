@@ -101,6 +101,61 @@ def payloads(r):
     """Sound ones (and a few that are not, by a hair)."""
     yield from hashes(r)
     yield from sets(r)
+    yield from lists(r)
+
+
+def listpack(values):
+    """Strings and integers as they come: no string becomes an integer."""
+    def back(n):
+        groups = [n & 127]
+        while n >> 7:
+            n >>= 7
+            groups.append(n & 127)
+        return bytes(g | (128 if i else 0) for i, g in list(enumerate(reversed(groups))))
+    body = b""
+    for v in values:
+        if isinstance(v, int):
+            e = next(e for e in (
+                bytes([v]) if 0 <= v < 128 else None,
+                bytes([0xc0 | (v & 0x1fff) >> 8, v & 255]) if -4096 <= v < 4096 else None,
+                *(bytes([k]) + v.to_bytes(n, "little", signed=True) if -(1 << 8 * n - 1) <= v < 1 << 8 * n - 1 else None
+                  for k, n in ((0xf1, 2), (0xf2, 3), (0xf3, 4), (0xf4, 8)))) if e)
+        elif len(v) < 64:
+            e = bytes([0x80 | len(v)]) + v
+        elif len(v) < 4096:
+            e = bytes([0xe0 | len(v) >> 8, len(v) & 255]) + v
+        else:
+            e = b"\xf0" + struct.pack("<I", len(v)) + v
+        body += e + back(len(e))
+    return struct.pack("<IH", 7 + len(body), min(len(values), 65535)) + body + b"\xff"
+
+
+def lists(r):
+    for n in (1, 3, 20):
+        values = [some(r) for _ in range(n)]
+        yield seal(b"\x01" + number(n) + b"".join(text(plain(v)) for v in values), 6)
+        yield seal(b"\x0a" + text(ziplist(values)), 6)
+        yield seal(b"\x0e" + number(2) + text(ziplist(values)) + text(ziplist([b"last"])), 7)
+        yield seal(b"\x12" + number(3) + b"\x02" + text(listpack(values)) + b"\x01" + text(b"plain" * 2000) + b"\x02"
+                   + text(listpack([b"last", b"12"])))
+    yield seal(b"\x0a" + text(ziplist([b"a" * 5, b"b" * 300, b"c", 7, b"d" * 20000, b"e"])), 6)
+    yield seal(b"\x01" + number(0), 6)
+    yield seal(b"\x0a" + text(ziplist([])), 6)
+    yield seal(b"\x0e" + number(0), 7)
+    yield seal(b"\x0e" + number(1) + text(ziplist([])), 7)
+    yield seal(b"\x0e" + number(2) + text(ziplist([])) + text(ziplist([b"x"])), 7)
+    yield seal(b"\x12" + number(0))
+    yield seal(b"\x12" + number(1) + b"\x02" + text(listpack([])))
+    yield seal(b"\x12" + number(2) + b"\x02" + text(listpack([])) + b"\x01" + text(b"x"))
+    yield seal(b"\x12" + number(1) + b"\x01" + text(b""))
+    yield seal(b"\x12" + number(1) + b"\x03" + text(b"x"))
+    yield seal(b"\x12" + number(1) + b"\x02" + text(b"x"))
+    good = ziplist([b"a", b"bc", 1])
+    for i in range(len(good)):
+        yield seal(b"\x0a" + text(good[:i] + bytes([good[i] ^ 1]) + good[i + 1:]), 6)
+    good = listpack([b"a", b"bc", 1, 300, b"x" * 70])
+    for i in range(16):
+        yield seal(b"\x12" + number(1) + b"\x02" + text(good[:i] + bytes([good[i] ^ 1]) + good[i + 1:]))
 
 
 def hashes(r):
@@ -170,4 +225,4 @@ def tcl(c):
 
 def KINDS(kind):
     """Kinds that this server can read so far."""
-    return kind in (0, 2, 4, 9, 11, 13, 16) or kind > 19
+    return kind in (0, 1, 2, 4, 9, 10, 11, 13, 14, 16, 18) or kind > 19

@@ -73,8 +73,19 @@ def sets():
     yield Sample("set of many", "hashtable", *many(["SADD", "k"], distinct(r, LONG, 20)), slow=True)
 
 
+def lists():
+    r = random.Random(4)
+    for n in (1, 2, 10, 100, 1000):
+        yield Sample("list of %d" % n, "quicklist", *many(["RPUSH", "k"], [text(r, 30) for _ in range(n)]))
+    yield Sample("list of integers", "quicklist", ["RPUSH", "k", 0, 1, 127, 128, -1, -4097, 2**15, -2**23, 2**31, -2**63])
+    yield Sample("list with large elements", "quicklist",
+                 ["RPUSH", "k", "a", "b" * 5000, "c", "d" * 20000, "e" * 9000, bytes(range(256)) * 30, "f"])
+    yield Sample("one large element", "quicklist", ["RPUSH", "k", "x" * 100000])
+    yield Sample("list of many", "quicklist", *many(["RPUSH", "k"], [text(r, 20) for _ in range(LONG)]), slow=True)
+
+
 def all_samples():
-    for family in (strings, hashes, sets):
+    for family in (strings, hashes, sets, lists):
         yield from family()
 
 

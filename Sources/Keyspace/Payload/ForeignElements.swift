@@ -3,17 +3,21 @@ import CSystem
 
 /// A sequence of elements in a form that Redis has (had), from bytes that may be anything.
 protocol ForeignElements {
+    init(_ bytes: ByteView)
+
     /// Visits the elements. False if the bytes are not sound, which may turn out only after elements were visited.
     func forEach(_ body: (Listpack.Element) -> Void) -> Bool
 }
 
-/// The elements of a listpack that `Listpack.isValid` has accepted.
-struct PackedElements: ForeignElements {
-    let pack: Listpack
+/// The elements of a listpack.
+struct CheckedListpack: ForeignElements {
+    private let bytes: ByteView
 
-    init(_ pack: Listpack) { self.pack = pack }
+    init(_ bytes: ByteView) { self.bytes = bytes }
 
     func forEach(_ body: (Listpack.Element) -> Void) -> Bool {
+        if !Listpack.isValid(bytes) { return false }
+        let pack = Listpack(bytes)
         var at = pack.first
         while at != pack.end {
             body(pack.element(at))

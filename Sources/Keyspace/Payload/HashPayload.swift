@@ -44,7 +44,7 @@ extension PayloadTarget {
                 guard Listpack.isValid(bytes, step: 2) else { throw .corrupt }
                 let pack = Listpack(bytes)
                 let fits = pack.count / 2 <= access.packing[.hashEntries] && bytes.count <= PackedValue.bytesMax
-                if !fits { return try readPairs(PackedElements(pack), looksAtLengths: false) }
+                if !fits { return try readPairs(CheckedListpack(bytes), looksAtLengths: false) }
                 if pack.isEmpty { throw .empty }
                 if pack.hasDuplicates(step: 2) { throw .corrupt }
                 return makePacked(.hash, bytes)

@@ -41,7 +41,8 @@ public enum Payload {
         case .hash: entry.writeHash(to: &output)
         case .set: entry.writeSet(to: &output)
         case .sortedSet: entry.writeSortedSet(to: &output)
-        case .list, .stream: preconditionFailure("not yet")
+        case .list: entry.writeList(to: &output)
+        case .stream: preconditionFailure("not yet")
         }
     }
 
@@ -57,7 +58,11 @@ public enum Payload {
         case .hashZipmap, .hashZiplist, .hashListpack: return try target.readPackedHash(&reader, kind)
         case .sortedSet, .sortedSet2: return try target.readSortedSet(&reader, scoresAreText: kind == .sortedSet)
         case .sortedSetZiplist, .sortedSetListpack: return try target.readPackedSortedSet(&reader, kind)
-        case .list, .listZiplist, .quicklist, .quicklist2, .stream, .stream2:
+        case .list: return try target.readList(&reader)
+        case .listZiplist: return try target.readListZiplist(&reader)
+        case .quicklist: return try target.readZiplists(&reader)
+        case .quicklist2: return try target.readNodes(&reader)
+        case .stream, .stream2:
             throw .unknownKind
         }
     }
