@@ -34,16 +34,6 @@ extension Command {
         }
     }
 
-    /// Whether a request may look at keys that no word names: SORT with a BY or GET that has an asterisk in it.
-    public func reachesUnnamedKeys(_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Bool {
-        guard name == "sort" || name == "sort_ro" else { return false }
-        // A word that is an option's argument and looks like an option does no harm: more is locked than need be.
-        return (2..<max(2, count - 1)).contains { i in
-            (words[i].isWord("by") || words[i].isWord("get"))
-                && (0..<words[i + 1].count).contains { words[i + 1][$0] == 42 }
-        }
-    }
-
     /// By the specifications alone; nil if one of them does not fit or does not tell of all keys.
     private func specifiedKeys(_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> [KeyUse]? {
         var found: [KeyUse] = []

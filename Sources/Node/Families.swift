@@ -20,7 +20,6 @@ extension Node {
             KeyCommands.commands,
             ListCommands.commands,
             MigrateCommand.commands,
-            SortCommands.commands,
             ClientCommands.commands,
             ServerCommands.commands,
             MemoryCommands.commands,

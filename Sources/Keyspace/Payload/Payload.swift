@@ -42,7 +42,7 @@ public enum Payload {
         case .set: entry.writeSet(to: &output)
         case .sortedSet: entry.writeSortedSet(to: &output)
         case .list: entry.writeList(to: &output)
-        case .stream: preconditionFailure("not yet")
+        case .stream: entry.writeStream(to: &output)
         }
     }
 
@@ -62,8 +62,7 @@ public enum Payload {
         case .listZiplist: return try target.readListZiplist(&reader)
         case .quicklist: return try target.readZiplists(&reader)
         case .quicklist2: return try target.readNodes(&reader)
-        case .stream, .stream2:
-            throw .unknownKind
+        case .stream, .stream2: return try target.readStream(&reader, knowsPast: kind == .stream2)
         }
     }
 }

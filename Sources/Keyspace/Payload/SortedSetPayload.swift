@@ -68,8 +68,7 @@ extension PayloadTarget {
     func readPackedSortedSet(_ reader: inout PayloadReader, _ kind: PayloadKind) throws(PayloadError) -> Entry {
         try (try reader.text()).withView { bytes throws(PayloadError) in
             if kind == .sortedSetZiplist { return try readPairs(Ziplist(bytes)) }
-            guard Listpack.isValid(bytes, step: 2) else { throw .corrupt }
-            return try readPairs(PackedElements(Listpack(bytes)))
+            return try readPairs(CheckedListpack(bytes))
         }
     }
 
