@@ -8,7 +8,7 @@ BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependen
 BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv xz-utils
 
-.PHONY: help run build test bench format fuzz thread-sanitizer build-packages test-packages
+.PHONY: help run build test bench format fuzz fuzz-scripts thread-sanitizer build-packages test-packages
 
 help:
 	@echo "make run               build, then serve on port $(PORT) with conf/martlet.conf (PORT=n: elsewhere)"
@@ -16,6 +16,7 @@ help:
 	@echo "make build             release build"
 	@echo "make bench             compare with Valkey and Redis (bench/README.md)"
 	@echo "make fuzz              feed the request parser random input for SECONDS=$(SECONDS)"
+	@echo "make fuzz-scripts      feed the Lua sandbox random scripts for SECONDS=$(SECONDS)"
 	@echo "make thread-sanitizer  look for data races for SECONDS=$(SECONDS)"
 	@echo "make format            format all Swift files"
 
@@ -44,6 +45,9 @@ format:
 
 fuzz: build-packages
 	@tools/fuzz $(SECONDS)
+
+fuzz-scripts: build-packages
+	@tools/fuzz-scripts $(SECONDS)
 
 thread-sanitizer: test-packages
 	@tools/thread-sanitizer $(SECONDS)

@@ -64,6 +64,9 @@ public struct Access {
     @inline(__always)
     public func peek(_ key: Key) -> Entry? { find(key).map { Table.entry($0) } }
 
+    /// The entry of a key, also of one past its deadline, which stays.
+    public func peekAny(_ key: Key) -> Entry? { tables.pointee.entries.find(key).map { Table.entry($0) } }
+
     @inline(__always)
     public func entry(_ slot: Slot) -> Entry { Table.entry(slot) }
 

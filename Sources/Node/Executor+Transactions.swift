@@ -54,7 +54,7 @@ extension Executor {
         mailbox.post { executor in
             for watched in keys {
                 let partition = executor.partitions + watched.key.withView { Key($0).partition }
-                Partition.lock(partition)
+                executor.lockPatiently(partition)
                 Access.unwatch(partition, flag)
                 Partition.unlock(partition)
             }

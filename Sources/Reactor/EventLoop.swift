@@ -35,6 +35,8 @@ public final class EventLoop: @unchecked Sendable {
     private var readCount = 0
     /// Inside a turn that a long command has interrupted; and whether clients are read meanwhile.
     private var isNested = false
+    /// The list of links to send to is being gone through.
+    private var isFinishing = false
     private var readsNested = false
     /// A second set of buffers for that, made when first needed.
     private var spare: (events: UnsafeMutablePointer<epoll_event>, arena: UnsafeMutablePointer<UInt8>)?
@@ -144,7 +146,7 @@ public final class EventLoop: @unchecked Sendable {
 
     /// One turn inside a turn, without waiting. The outer one's buffers stay as they are; no link is freed.
     private func attend(reading: Bool) {
-        if isNested { return }
+        if isNested || isFinishing { return }
         if cs_load_acquire_u32(stopFlag) != 0 { handler.isStopping = true }
         isNested = true
         readsNested = reading
@@ -344,6 +346,8 @@ public final class EventLoop: @unchecked Sendable {
     // MARK: sending and closing
 
     private func finishDirty() {
+        isFinishing = true
+        defer { isFinishing = false }
         // Closing may make others dirty; the list is walked by index.
         var i = 0
         while i < handler.dirty.count {

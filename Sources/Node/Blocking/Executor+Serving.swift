@@ -134,7 +134,7 @@ extension Executor {
         if waiter.isOver { return }
         for place in waiter.places {
             let partition = partitions + place.queue.key.partition
-            Partition.lock(partition)
+            lockPatiently(partition)
             noteReady(place.queue)
             Partition.unlock(partition)
         }

@@ -151,7 +151,7 @@ extension Executor {
         deadlines.remove(waiter)
         for place in waiter.places {
             let partition = partitions + place.queue.key.partition
-            Partition.lock(partition)
+            lockPatiently(partition)
             node.rooms[place.queue.key.partition].leave(place, partition: partition)
             Partition.unlock(partition)
         }

@@ -107,7 +107,7 @@ extension Call {
     private func debugObject() {
         let key = Key(self[2])
         let text = withPartition(key.partition) { _ -> String? in
-            guard let entry = access(key).peek(key) else { return nil }
+            guard let entry = access(key).peekAny(key) else { return nil }
             let idle = AccessStamp.idleSeconds(entry.accessStamp, now: now)
             let address = String(UInt(bitPattern: entry.base), radix: 16)
             return "Value at:0x\(address) refcount:1 encoding:\(entry.encodingName) "

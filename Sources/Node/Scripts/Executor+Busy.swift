@@ -21,14 +21,14 @@ extension Executor {
         }
     }
 
-    /// One look at the sockets. `session`: the client whose command runs.
+    /// One look at the sockets. `session`: the client whose command runs, if one does.
     @inline(never)
-    func attend(for session: SessionPointer) {
+    func attend(for session: SessionPointer?) {
         if isAttending { return }
         isAttending = true
         noteTurn()
         let reading = node.busy.kind != nil
-        let held = hold(session) + (parsing.map(hold) ?? [])
+        let held = (session.map(hold) ?? []) + (parsing.map(hold) ?? [])
         var others: [SessionPointer] = []
         if reading { others = putOthersBack(running: session) }
         let outer = swapStorage()
@@ -59,7 +59,7 @@ extension Executor {
 
     /// Requests of other clients that wait in this batch go back to their inputs, to be answered in their order.
     /// Those of the client whose command runs, and of the one whose bytes are being parsed, stay.
-    private func putOthersBack(running session: SessionPointer) -> [SessionPointer] {
+    private func putOthersBack(running session: SessionPointer?) -> [SessionPointer] {
         var others: [SessionPointer] = []
         var kept = batchIndex + 1
         for i in min(batchCount, batchIndex + 1)..<batchCount {
@@ -174,8 +174,13 @@ extension Executor {
     /// A command waits for a lock in the midst of its work, where it cannot give up.
     func attendRunning() {
         let session = state.pointee.session
-        if session == Executor.nobody { return }
-        attend(for: session.assumingMemoryBound(to: Session.self))
+        attend(for: session == Executor.nobody ? nil : session.assumingMemoryBound(to: Session.self))
+    }
+
+    /// Locks a partition where nobody can be refused, looking after the sockets if it takes long.
+    func lockPatiently(_ partition: PartitionPointer) {
+        if Partition.tryLock(partition) { return }
+        while !Partition.lock(partition, microseconds: 1000) { attendRunning() }
     }
 
     /// BUSY, to a client whose command cannot have its locks.

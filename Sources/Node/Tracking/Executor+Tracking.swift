@@ -101,6 +101,8 @@ extension Executor {
     /// Gives up keys beyond `tracking-table-max-keys`, at random, and tells their readers. Works harder the more often
     /// it does not come to an end. No partition is locked.
     func limitRememberedKeys() {
+        // A long command may hold the partitions.
+        if isAttending { return }
         let limit = settings.trackingKeysMax
         if _fastPath(limit == 0 || node.keyspace.readKeyCount <= limit) {
             trackingEffort = 0
@@ -122,7 +124,7 @@ extension Executor {
         let first = Int(state.pointee.random.below(UInt64(Limits.partitions)))
         for i in 0..<Limits.partitions {
             let partition = partitions + (first + i) & (Limits.partitions - 1)
-            Partition.lock(partition)
+            if !Partition.lock(partition, microseconds: 200) { continue }
             let found = Access.forgetSome(partition, state.pointee.random.next())
             Partition.unlock(partition)
             if found { return }
