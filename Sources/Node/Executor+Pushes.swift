@@ -105,6 +105,14 @@ extension Executor {
         markDirty(link)
     }
 
+    /// The client is gone: nothing is left to do for it.
+    func dropPushes(_ session: SessionPointer) {
+        if !pushes.areUnfinished { return }
+        pushes.deferred.removeAll { $0 == session }
+        pushes.overflowing.removeAll { $0 == session }
+        pushes.areUnfinished = !pushes.deferred.isEmpty || !pushes.overflowing.isEmpty
+    }
+
     /// Completes what messages have left to do. No lock of the key space is held: clients may be closed.
     @inline(never)
     func finishPushes() {

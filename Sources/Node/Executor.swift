@@ -297,6 +297,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         stopTracking(session)
         knownClients[session.pointee.id] = nil
         if session.pointee.mode.contains(.suspended) { dropWait(session) }
+        dropPushes(session)
         rosterLock.withLock {
             let last = roster.removeLast()
             if last != session {

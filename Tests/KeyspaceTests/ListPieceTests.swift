@@ -72,7 +72,7 @@ import Testing
                 // What was pushed before may have been in a piece of its own, which is gone with it.
                 let isDropped = list.access.entry(list.slot).listSpine.pointee.pieceCount == pieces - 1
                 #expect(touched.count == (isDropped ? 0 : 1), "change \(i)")
-                #expect(touched.allSatisfy { $0.version == version && $0.bytes <= 8192 })
+                #expect(touched.allSatisfy { $0.version == version && $0.bytes <= 7168 })
             }
         }
     }

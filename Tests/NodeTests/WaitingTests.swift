@@ -184,6 +184,25 @@ import Testing
         #expect(shell.node.executors.allSatisfy { $0.deadlines.isEmpty })
     }
 
+    /// A client that goes while another loop serves it, with a message kept for it, leaves nothing behind.
+    @Test func goesWhileItIsServed() throws {
+        let (shell, a, b) = try Self.pair(1)
+        _ = shell.exchange(a, "HELLO 3\r\nSUBSCRIBE c\r\n")
+        #expect(shell.exchange(a, "BLPOP k 0\r\n") == "")
+        let session = a.link.pointee.session!.assumingMemoryBound(to: Session.self)
+        guard case .waiting(let waiter) = session.pointee.details.block else {
+            Issue.record("it does not wait")
+            return
+        }
+        // As the other loop would.
+        #expect(waiter.claim())
+        #expect(shell.exchange(b, "PUBLISH c x\r\n") == ":1\r\n")
+        #expect(shell.node.executors[0].pushes.areUnfinished)
+        #expect(shell.exchange(b, "CLIENT KILL ID \(a.id)\r\nPING\r\n") == ":1\r\n+PONG\r\n")
+        #expect(!a.isOpen)
+        #expect(!shell.node.executors[0].pushes.areUnfinished)
+    }
+
     @Test func showsWhoWaits() throws {
         let (shell, a, b) = try Self.pair(2)
         _ = shell.exchange(a, "BLPOP k 100\r\n")
