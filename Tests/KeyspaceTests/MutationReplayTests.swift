@@ -39,12 +39,14 @@ import Testing
             test.now += Int64(below(6))
             let (name, other) = (name(), name())
             let (database, target) = (below(databases), below(databases))
-            switch below(60) {
+            switch below(90) {
             case 0: test.keyspace.flush(database: below(3) == 0 ? nil : database, moment: moment(test.now))
             case 1, 2: if database != target { test.keyspace.swap(database, target, moment: moment(test.now)) }
             case 3, 4: _ = expiry.slice(moment(test.now), budget: 20_000)
             case 5...24: put(name, database)
             case 25...44: change(name, database)
+            case 60...74: changeSet(name, database)
+            case 75...89: changeHash(name, database)
             default: pair(name, database, other, target)
             }
         }
@@ -67,6 +69,7 @@ import Testing
             let deadline: Int64? = below(3) == 0 ? nil : test.now + Int64(below(300))
             test.with(name, database) { access, key in
                 let slot = access.find(key)
+                if kind != 1 && kind != 2, let slot, access.entry(slot).type != .string { return }
                 if kind == 0 {
                     _ = bytes.withView { access.splice(key, slot, offset: offset, $0) }
                     return
@@ -77,6 +80,62 @@ import Testing
                 case 2: access.setDeadline(slot, key, deadline)
                 case 3: _ = bytes.withView { access.splice(key, slot, offset: access.entry(slot).stringCount, $0) }
                 default: if access.entry(slot).encoding == .integer { access.addInteger(key, slot, Int64(offset)) }
+                }
+            }
+        }
+
+        /// Members that repeat, integers and long ones among them.
+        private mutating func element() -> [UInt8] {
+            switch below(12) {
+            case 0...5: Array("\(below(40) - 9)".utf8)
+            case 6: Array("\(Int64(bitPattern: random.next()))".utf8)
+            case 7: [UInt8](repeating: 120, count: [0, 64, 65, 300, 1024, 1025, 3000][below(7)])
+            default: Array("m\(below(30))".utf8)
+            }
+        }
+
+        private mutating func changeSet(_ name: [UInt8], _ database: Int) {
+            let elements = (0..<1 + below(8)).map { _ in element() }
+            let kind = below(8)
+            var random = PRNG(seed: random.next())
+            test.with(name, database) { access, key in
+                let slot = access.find(key)
+                if let slot, access.entry(slot).type != .set {
+                    if kind == 0 { access.remove(slot, key) }
+                    return
+                }
+                if kind == 7 {
+                    var result = SetBuilder()
+                    for element in elements { element.withView { _ = result.add(Listpack.Element($0)) } }
+                    return result.put(access, key, slot)
+                }
+                var set = SetValue(access, key, slot)
+                for element in elements {
+                    switch kind {
+                    case 4, 5: _ = element.withView { set.remove($0) }
+                    case 6: if set.slot != nil { set.pop(&random) { _ in } }
+                    default: _ = element.withView { set.add($0) }
+                    }
+                }
+            }
+        }
+
+        private mutating func changeHash(_ name: [UInt8], _ database: Int) {
+            let fields = (0..<1 + below(8)).map { _ in (element(), element()) }
+            let kind = below(8)
+            test.with(name, database) { access, key in
+                let slot = access.find(key)
+                if let slot, access.entry(slot).type != .hash {
+                    if kind == 0 { access.remove(slot, key) }
+                    return
+                }
+                var hash = HashValue(access, key, slot)
+                for (field, value) in fields {
+                    if kind > 4 {
+                        _ = field.withView { hash.remove($0) }
+                    } else {
+                        _ = field.withView { field in value.withView { hash.set(field, $0) } }
+                    }
                 }
             }
         }
@@ -98,6 +157,14 @@ import Testing
         }
     }
 
+    /// Low limits, so that values change their form all the time.
+    private func limit(_ test: TestKeyspace, _ seed: UInt64) {
+        if seed % 3 == 0 { return }
+        for limit in PackingLimits.Limit.allCases {
+            test.keyspace.shared.pointee.packing[limit] = limit == .hashValue || limit == .setValue ? 64 : 4
+        }
+    }
+
     @Test(arguments: 1...30 as ClosedRange<UInt64>)
     func replayRebuildsTheKeyspace(seed: UInt64) {
         let sink = RecordingSink()
@@ -105,6 +172,7 @@ import Testing
         var writer = Writer(
             test: original, random: PRNG(seed: seed), expiry: ActiveExpiry(original.keyspace, loop: 0, of: 1),
             databases: 3)
+        limit(original, seed)
         // One slot whose dots outgrow the narrow header on the way.
         original.setNextCounter(1 << 24 - 40, of: "{x}1")
         original.put("{x}1:0", "first")
@@ -114,6 +182,7 @@ import Testing
         }
         let mutations = sink.mutations
         let replica = TestKeyspace(databases: 3)
+        limit(replica, seed)
         for mutation in mutations {
             #expect(mutation.apply(to: replica.keyspace))
             #expect(!mutation.apply(to: replica.keyspace), "a dot that is held must change nothing")

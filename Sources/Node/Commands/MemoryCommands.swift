@@ -70,16 +70,18 @@ extension Call {
     private static let slotBytes = 9
 
     fileprivate func memoryUsage() {
+        var samples = 5
         var i = 3
         while i < count {
             guard self[i].isWord("samples"), i + 1 < count else { return fail(ErrorText.syntax) }
-            guard let samples = integer(i + 1) else { return }
-            if samples < 0 { return fail(ErrorText.syntax) }
+            guard let number = integer(i + 1) else { return }
+            if number < 0 { return fail(ErrorText.syntax) }
+            samples = Int(number)
             i += 2
         }
         let key = key(2)
         guard let entry = access(key).peek(key) else { return reply.null() }
-        reply.integer(entry.memoryBytes() + Call.slotBytes)
+        reply.integer(entry.memoryBytes(samples: samples) + Call.slotBytes)
     }
 
     private var picture: MemoryPicture {
