@@ -7,7 +7,7 @@ enum ExtensionCommands {
     static let commands: [Command] = [
         Command(
             "module", arity: -2, [], group: .server, since: "4.0.0", complexity: "Depends on the subcommand.",
-            summary: "Shows modules.", subcommands: [modules, load, loadWithOptions, unload, moduleHelp]),
+            summary: "Shows modules.", subcommands: [modules, load, loadWithOptions, unload, moduleHelp])
     ]
 
     private static let modules = Command(
