@@ -64,6 +64,21 @@ void cs_allocator_refresh(void) {
     mallctl("epoch", &epoch, &size, &epoch, size);
 }
 
+// Where jemalloc counts what the calling thread has allocated and freed.
+static __thread uint64_t *allocated_bytes, *freed_bytes;
+
+static int find_thread_counters(void) {
+    size_t size = sizeof allocated_bytes;
+    return mallctl("thread.allocatedp", &allocated_bytes, &size, NULL, 0) == 0 &&
+           mallctl("thread.deallocatedp", &freed_bytes, &size, NULL, 0) == 0;
+}
+
+uint64_t cs_thread_allocated(void) { return freed_bytes || find_thread_counters() ? *allocated_bytes : 0; }
+
+int64_t cs_thread_balance(void) {
+    return freed_bytes || find_thread_counters() ? (int64_t)(*allocated_bytes - *freed_bytes) : 0;
+}
+
 int cs_join_pages(void *address) {
     enum { small = 4096, count = 2 << 20 >> 12, enough = count * 15 / 16, collapse = 25 };
     unsigned char resident[count];

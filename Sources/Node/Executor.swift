@@ -82,6 +82,11 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var pausing = false
     /// More memory is in use than `maxmemory`: what may use more is refused.
     var isOverMemory = false
+    var eviction: Eviction
+    /// What the thread had allocated in its life when it last asked for the memory in use.
+    var allocatedAtLook: UInt64 = 0
+    /// There is more to evict than the time allowed.
+    var isMakingRoom = false
     /// This loop's scripts.
     private(set) var scripts: ScriptRunner!
     let recentPeaks = RecentPeaks()
@@ -99,6 +104,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         partitions = node.keyspace.partitions
         sharesKeyspace = node.configuration.settings.loops > 1
         tables = node.keyspace.tables
+        eviction = Eviction(node.keyspace)
         expiry = ActiveExpiry(node.keyspace, loop: index, of: node.configuration.settings.loops)
         statistics = Statistics(commandCount: node.commands.commands.count)
         settingsVersion = node.configuration.version
@@ -154,6 +160,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if _slowPath(!served.isEmpty) { resumeServed() }
         if _slowPath(!deadlines.isEmpty) { endDueWaits(now) }
         if _slowPath(!paused.isEmpty) { resumePaused(now) }
+        if _slowPath(isMakingRoom) { goOnMakingRoom() }
         if monotonic >= timers.next { tick(monotonic: monotonic) }
     }
 
@@ -165,7 +172,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if _slowPath(broadcasts.arePending) { sendBroadcasts() }
         if _slowPath(pushes.areUnfinished) { finishPushes() }
         // Expired keys may have given clients something to read.
-        if !dirty.isEmpty { return 0 }
+        if !dirty.isEmpty || isMakingRoom { return 0 }
         return _slowPath(pushes.areUnfinished) ? 1 : sleep
     }
 
@@ -175,14 +182,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         settingsVersion = node.configuration.version
         settings = node.configuration.settings
         apply()
-        checkMemory()
-    }
-
-    /// Compares the memory in use with `maxmemory`, at the start of a batch and after CONFIG SET.
-    func checkMemory() {
-        isOverMemory =
-            settings.maxMemory > 0 && node.memory.isOver(settings.maxMemory, now: state.pointee.moment.wall)
-        if isOverMemory { pausing = true }
+        recheckMemory()
     }
 
     /// Takes over what the hot path reads of the settings.

@@ -53,8 +53,9 @@ extension Info {
         add("expired_keys", expired)
         add("expired_stale_perc", "0.00")
         addZeros(
-            "expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds", "evicted_keys", "evicted_clients",
-            "total_eviction_exceeded_time", "current_eviction_exceeded_time")
+            "expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds")
+        add("evicted_keys", node.total(.evictedKeys))
+        addZeros("evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time")
         add("keyspace_hits", hits)
         add("keyspace_misses", misses)
         add("pubsub_channels", node.broker.count(.channel))

@@ -30,7 +30,7 @@ final class MemoryGauge: @unchecked Sendable {
     private var peak = 0
 
     private var lastAllocated = 0
-    /// When `isOver` last looked, ms since 1970.
+    /// When `excess` last looked, ms since 1970.
     private var lookedAt = Int64.min
 
     struct Figures {
@@ -56,16 +56,29 @@ final class MemoryGauge: @unchecked Sendable {
         }
     }
 
-    /// Whether more than `limit` bytes are allocated; asks the allocator at most once per millisecond.
-    func isOver(_ limit: Int, now: Int64) -> Bool {
+    /// Bytes allocated beyond `limit`. Asks the allocator once per millisecond, or if the caller knows that much
+    /// has been filled meanwhile.
+    func excess(over limit: Int, now: Int64, looksAgain: Bool) -> Int {
         lock.withLock {
-            if now != lookedAt {
-                cs_allocator_refresh()
-                lastAllocated = cs_allocator_figure("stats.allocated")
+            if now != lookedAt || looksAgain {
+                look()
                 lookedAt = now
             }
-            return lastAllocated > limit
+            return lastAllocated - limit
         }
+    }
+
+    /// The same, asking the allocator now.
+    func freshExcess(over limit: Int) -> Int {
+        lock.withLock {
+            look()
+            return lastAllocated - limit
+        }
+    }
+
+    private func look() {
+        cs_allocator_refresh()
+        lastAllocated = cs_allocator_figure("stats.allocated")
     }
 
     /// "jemalloc-5.3.0".

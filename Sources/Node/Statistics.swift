@@ -17,7 +17,7 @@ public final class Statistics: @unchecked Sendable {
     enum Counter: Int, CaseIterable {
         case commandsProcessed, connectionsReceived, connectionsRejected, inputBytes, outputBytes
         case errorReplies, reads, writes, turns, longestTurn, queryBufferDisconnects, outputBufferDisconnects
-        case protocolErrors, largeValues
+        case protocolErrors, largeValues, evictedKeys
         case deniedCommands, deniedKeys, deniedChannels, deniedLogins
         /// Not counters but the latest means per second: commands, bytes read, bytes written.
         case commandRate, inputRate, outputRate

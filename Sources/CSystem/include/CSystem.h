@@ -166,6 +166,9 @@ CS_INLINE size_t cs_usable_size(const void *p) { return sallocx(p, 0); }
 size_t cs_allocator_figure(const char *name);
 /// Makes jemalloc's figures current.
 void cs_allocator_refresh(void);
+/// Bytes that the calling thread has allocated in its life; less what it has freed. 0 if nobody counts.
+uint64_t cs_thread_allocated(void);
+int64_t cs_thread_balance(void);
 /// Gives unused pages of every arena back to the system.
 void cs_allocator_purge(void);
 

@@ -1,0 +1,108 @@
+import Base
+import CSystem
+
+/// Picks keys that go when memory is short, about as Redis does (redis.io, "Key eviction"): a few keys are looked
+/// at, the best of all that have been looked at lately goes. One per loop.
+public struct Eviction {
+    /// What makes a key the best one to go.
+    public enum Measure: Sendable {
+        /// The longest time without an access.
+        case recency
+        /// The fewest accesses.
+        case frequency
+        /// The next deadline.
+        case deadline
+        case none
+    }
+
+    /// Candidates kept from earlier looks.
+    private static let poolSize = 16
+    private static let triesMax = 100
+
+    private struct Candidate {
+        var score: UInt64
+        var database: Int
+        var key: [UInt8]
+    }
+
+    private let keyspace: Keyspace
+    /// The worst first.
+    private var pool: [Candidate] = []
+    private var measure = Measure.none
+
+    public init(_ keyspace: Keyspace) { self.keyspace = keyspace }
+
+    /// Deletes one key. `onlyVolatile`: of those with a deadline; `samples`: so many are looked at. Answers false if
+    /// there is none. No partition is locked by the caller.
+    public mutating func evictOne(
+        by measure: Measure, onlyVolatile: Bool, samples: Int, _ moment: Moment, _ random: inout PRNG
+    ) -> Bool {
+        if measure != self.measure {
+            self.measure = measure
+            pool = []
+        }
+        // What is picked may be gone, or hidden by a pause that has just begun.
+        for _ in 0..<Eviction.triesMax {
+            if !look(samples: measure == .none ? 1 : samples, onlyVolatile, moment, &random) && pool.isEmpty {
+                return false
+            }
+            while let best = pool.popLast() {
+                if evict(best, onlyVolatile, moment) { return true }
+            }
+        }
+        return false
+    }
+
+    /// Looks at some keys, in as few partitions as have enough, from a random one on. Answers false if there is none.
+    private mutating func look(samples: Int, _ onlyVolatile: Bool, _ moment: Moment, _ random: inout PRNG) -> Bool {
+        let first = Int(random.below(UInt64(Limits.partitions)))
+        var seen = 0
+        for i in 0..<Limits.partitions where seen < samples {
+            let partition = keyspace.partitions + (first + i) & (Limits.partitions - 1)
+            Partition.lock(partition)
+            for database in 0..<keyspace.databaseCount {
+                let tables = partition.pointee.databases + database
+                let table = onlyVolatile ? tables.pointee.expiring : tables.pointee.entries
+                for _ in 0..<min(samples, table.count) {
+                    guard let entry = table.random(&random) else { break }
+                    add(entry, database, moment)
+                    seen += 1
+                }
+            }
+            Partition.unlock(partition)
+        }
+        return seen > 0
+    }
+
+    private func score(_ entry: Entry, _ moment: Moment) -> UInt64 {
+        switch measure {
+        case .recency: UInt64(AccessStamp.idleSeconds(entry.accessStamp, now: moment.wall))
+        case .frequency: 255 - UInt64(AccessStamp.frequency(entry.accessStamp, now: moment.wall))
+        case .deadline: UInt64.max - UInt64(bitPattern: entry.deadline ?? .max)
+        case .none: 0
+        }
+    }
+
+    private mutating func add(_ entry: Entry, _ database: Int, _ moment: Moment) {
+        let score = score(entry, moment)
+        let place = pool.firstIndex { $0.score > score } ?? pool.count
+        if pool.count == Eviction.poolSize && place == 0 { return }
+        if pool.contains(where: { $0.database == database && $0.key.withView { $0 == entry.key } }) { return }
+        pool.insert(Candidate(score: score, database: database, key: entry.key.bytes), at: place)
+        if pool.count > Eviction.poolSize { pool.removeFirst() }
+    }
+
+    /// Answers false if the key is not there any more, or has no deadline and must have one.
+    private func evict(_ candidate: Candidate, _ onlyVolatile: Bool, _ moment: Moment) -> Bool {
+        candidate.key.withView { view in
+            let key = Key(view)
+            let access = Access(keyspace.partition(of: key), database: candidate.database, moment: moment)
+            Partition.lock(access.partition)
+            defer { Partition.unlock(access.partition) }
+            guard let slot = access.find(key), access.entry(slot).hasDeadline || !onlyVolatile else { return false }
+            access.remove(slot, key, byClient: false)
+            access.notify(.evicted, "evicted", key)
+            return true
+        }
+    }
+}

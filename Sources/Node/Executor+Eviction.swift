@@ -1,0 +1,100 @@
+import CSystem
+import Commands
+import Keyspace
+
+/// Making room when more memory is in use than `maxmemory`, as `maxmemory-policy` says.
+extension Executor {
+    /// Compares the memory in use with `maxmemory`, at the start of a batch, and makes room if it may. What may use
+    /// more is refused while there is no room to be made.
+    func checkMemory() {
+        guard settings.maxMemory > 0, isMemoryShort else {
+            isOverMemory = false
+            return
+        }
+        isOverMemory = !makeRoom()
+        if isOverMemory { pausing = true }
+    }
+
+    /// After CONFIG SET, whose client's transaction may hold locks: room is made later.
+    func recheckMemory() {
+        if settings.maxMemoryPolicy != .noEviction {
+            isOverMemory = false
+            isMakingRoom = settings.maxMemory > 0
+            return
+        }
+        isOverMemory = settings.maxMemory > 0 && isMemoryShort
+        if isOverMemory { pausing = true }
+    }
+
+    /// Goes on making room at the start of a turn, if the time was not enough the last time.
+    func goOnMakingRoom() {
+        isMakingRoom = false
+        if settings.maxMemory > 0 && isMemoryShort { _ = makeRoom() }
+    }
+
+    private var isMemoryShort: Bool {
+        let allocated = cs_thread_allocated()
+        let hasFilledMuch = allocated &- allocatedAtLook > Executor.bytesUnseen
+        if hasFilledMuch { allocatedAtLook = allocated }
+        let now = state.pointee.moment.wall
+        return node.memory.excess(over: settings.maxMemory, now: now, looksAgain: hasFilledMuch) > 0
+    }
+
+    /// Bytes that a loop may fill before it asks the allocator again within the same millisecond.
+    private static let bytesUnseen: UInt64 = 32 * 1024
+
+    /// Evicts keys until there is enough room or the time is up (then it goes on in the next turn). Answers false
+    /// if there is nothing left to evict.
+    private func makeRoom() -> Bool {
+        let policy = settings.maxMemoryPolicy
+        if policy == .noEviction || isAttending || !state.pointee.held.isEmpty { return false }
+        // While clients are paused nothing may change.
+        if node.pause.until > state.pointee.moment.wall { return true }
+        let started = cs_monotonic_ns()
+        let end = started &+ timeToMakeRoom
+        var excess = node.memory.freshExcess(over: settings.maxMemory)
+        var isDone = true
+        var evicted = 0
+        while excess > 0 {
+            let before = cs_thread_balance()
+            isDone = eviction.evictOne(
+                by: policy.measure, onlyVolatile: policy.onlyVolatile, samples: settings.maxMemorySamples,
+                state.pointee.moment, &state.pointee.random)
+            if !isDone { break }
+            evicted += 1
+            excess -= max(0, Int(before &- cs_thread_balance()))
+            if excess <= 0 || evicted % 16 == 0 { excess = node.memory.freshExcess(over: settings.maxMemory) }
+            if evicted % 16 == 0 && cs_monotonic_ns() >= end {
+                isMakingRoom = excess > 0
+                break
+            }
+        }
+        statistics.add(.evictedKeys, evicted)
+        noteLatency("eviction-cycle", microseconds: Int((cs_monotonic_ns() &- started) / 1000))
+        if pushes.areUnfinished { finishPushes() }
+        // What the disposer has yet to free is as good as free.
+        return isDone || node.doors.disposer.pending > 0
+    }
+
+    /// `maxmemory-eviction-tenacity` in nanoseconds, as Redis reads it: 50 us per step up to 10, then 15 % more per
+    /// step, at 100 without end.
+    private var timeToMakeRoom: UInt64 {
+        let tenacity = settings.evictionTenacity
+        if tenacity <= 10 { return UInt64(max(0, tenacity)) * 50_000 }
+        if tenacity >= 100 { return UInt64(Int64.max) }
+        var time = 500_000.0
+        for _ in 10..<tenacity { time *= 1.15 }
+        return UInt64(time)
+    }
+}
+
+extension EvictionPolicy {
+    fileprivate var measure: Eviction.Measure {
+        switch self {
+        case .volatileLRU, .allKeysLRU: .recency
+        case .volatileLFU, .allKeysLFU: .frequency
+        case .volatileTTL: .deadline
+        case .volatileRandom, .allKeysRandom, .noEviction: .none
+        }
+    }
+}
