@@ -16,6 +16,7 @@ extension Entry {
         switch type {
         case .hash: prefetch(fields, FieldRecord.hash(of: element), step)
         case .set: prefetch(members, MemberRecord.hash(of: element), step)
+        case .sortedSet: SortedSetTree(head).prefetch(element, step)
         default: break
         }
     }
