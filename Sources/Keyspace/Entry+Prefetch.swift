@@ -4,20 +4,27 @@ import CSystem
 /// Fetching towards the cache what a command will read of a collection. The entry's first lines are there already
 /// (`Table.prefetchEntry`); the partition's lock is held.
 extension Entry {
-    /// Memory comes in turns: what tells where an element is, then the element.
+    /// Memory comes in turns: what tells where an element is, then the element. (A sorted set tells it in two.)
     public enum PrefetchStep {
-        case first, second
+        case first, second, third
     }
 
-    /// For a command that looks for one element.
+    /// For a command that looks for one element. Answers whether a third step is of use.
     @inline(__always)
-    public func prefetch(_ element: ByteView, _ step: PrefetchStep) {
-        if encoding != .pieces { return prefetch(step) }
+    public func prefetch(_ element: ByteView, _ step: PrefetchStep) -> Bool {
+        if encoding != .pieces {
+            prefetch(step)
+            return false
+        }
         switch type {
         case .hash: prefetch(fields, FieldRecord.hash(of: element), step)
         case .set: prefetch(members, MemberRecord.hash(of: element), step)
+        case .sortedSet:
+            SortedSetTree(head).prefetch(element, step)
+            return true
         default: break
         }
+        return false
     }
 
     @inline(__always)
@@ -25,13 +32,14 @@ extension Entry {
         switch step {
         case .first: table.prefetch(hash)
         case .second: table.prefetchRecord(hash)
+        case .third: break
         }
     }
 
     /// For a command that reads all of a small value.
     @inline(__always)
     public func prefetch(_ step: PrefetchStep) {
-        if step == .second { return }
+        if step != .first { return }
         switch encoding {
         case .packed, .integers:
             let size = size

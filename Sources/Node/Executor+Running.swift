@@ -53,14 +53,16 @@ extension Executor {
             i &+= 1
         }
         if wantsElements {
-            prefetchElements(count, .first)
-            prefetchElements(count, .second)
+            _ = prefetchElements(count, .first)
+            if prefetchElements(count, .second) { _ = prefetchElements(count, .third) }
         }
     }
 
     /// Fetches what commands of the batch will look at inside large values: one step for all of them, then the
     /// next, so that the waits for memory overlap. Needs the partitions' locks; one that is taken is left out.
-    private func prefetchElements(_ count: Int, _ step: Entry.PrefetchStep) {
+    /// Answers whether a next step is of use to any.
+    private func prefetchElements(_ count: Int, _ step: Entry.PrefetchStep) -> Bool {
+        var goesOn = false
         var i = 0
         while i < count {
             let request = batch + i
@@ -76,10 +78,15 @@ extension Executor {
             let table = table(key, request.pointee.session.pointee.database)
             if let slot = table.pointee.entries.find(key) {
                 let entry = Table.entry(slot)
-                if word > 0 { entry.prefetch(request.pointee.arguments[word], step) } else { entry.prefetch(step) }
+                if word > 0 {
+                    if entry.prefetch(request.pointee.arguments[word], step) { goesOn = true }
+                } else {
+                    entry.prefetch(step)
+                }
             }
             if sharesKeyspace { Partition.unlock(partition) }
         }
+        return goesOn
     }
 
     /// The table that a key of a database is in.

@@ -18,7 +18,8 @@ extension SortedSetCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("member", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).zscore() },
         Command(
             "zmscore", arity: -3, [.readonly, .fast], categories: [.sortedset],
@@ -28,7 +29,8 @@ extension SortedSetCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("member", .string, multiple: true),
-            ]
+            ],
+            element: 2
         ) { Call($0).zmscore() },
         Command(
             "zrank", arity: 3, [.readonly, .fast], categories: [.sortedset],
@@ -38,7 +40,8 @@ extension SortedSetCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("member", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).zrank(reversed: false) },
         Command(
             "zrevrank", arity: 3, [.readonly, .fast], categories: [.sortedset],
@@ -48,7 +51,8 @@ extension SortedSetCommands {
             arguments: [
                 Argument("key", .key),
                 Argument("member", .string),
-            ]
+            ],
+            element: 2
         ) { Call($0).zrank(reversed: true) },
         Command(
             "zcount", arity: 4, [.readonly, .fast], categories: [.sortedset],

@@ -32,7 +32,8 @@ extension SortedSetCommands {
             history: [
                 ("2.4.0", "Takes several elements."), ("3.0.2", "Takes XX, NX, CH and INCR."),
                 ("6.2.0", "Takes GT and LT."),
-            ]
+            ],
+            element: 3
         ) { Call($0).zadd() },
         Command(
             "zincrby", arity: 4, [.write, .denyOOM, .fast], categories: [.sortedset],
@@ -43,7 +44,8 @@ extension SortedSetCommands {
                 Argument("key", .key),
                 Argument("increment", .integer),
                 Argument("member", .string),
-            ]
+            ],
+            element: 3
         ) { Call($0).zincrby() },
         Command(
             "zrem", arity: -3, [.write, .fast], categories: [.sortedset],
@@ -54,7 +56,8 @@ extension SortedSetCommands {
                 Argument("key", .key),
                 Argument("member", .string, multiple: true),
             ],
-            history: [("2.4.0", "Takes several members.")]
+            history: [("2.4.0", "Takes several members.")],
+            element: 2
         ) { Call($0).zrem() },
         Command(
             "zremrangebyrank", arity: 4, [.write], categories: [.sortedset],

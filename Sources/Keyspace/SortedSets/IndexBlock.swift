@@ -9,13 +9,32 @@ import CSystem
 ///     4 bytes     slots
 ///     8 x slots   hash << 32 | piece; 0: free
 ///
-/// A record's home follows from the hash's bits behind the depth, scaled to the slots, so records are about in the
-/// order of their hashes.
 struct IndexBlock {
     let base: UnsafeMutableRawPointer
 
     @inline(__always)
     init(_ base: UnsafeMutableRawPointer) { self.base = base }
+
+    /// The block that a directory's cell names.
+    @inline(__always)
+    init(cell: UInt64) {
+        base = UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: cell & addressMask)).unsafelyUnwrapped
+    }
+
+    /// What a directory's cell says of the block. (Blocks of hashes that hardly differ may have more slots than the
+    /// cell has room for.)
+    var cell: UInt64 {
+        let address = UInt64(UInt(bitPattern: base))
+        precondition(address & ~addressMask == 0, "an address of more than 48 bits")
+        return address | (slots > 65535 ? 0 : UInt64(slots) << 48)
+    }
+
+    /// The slots of the block that a cell names.
+    @inline(__always)
+    static func slots(_ cell: UInt64) -> Int {
+        let slots = Int(truncatingIfNeeded: cell >> 48)
+        return _fastPath(slots != 0) ? slots : IndexBlock(cell: cell).slots
+    }
 
     /// Slots of the largest block that is not made larger while it can be split: with the header, 4 KB.
     static let slotsMax = 510
@@ -80,11 +99,15 @@ struct IndexBlock {
     @inline(__always)
     static func leaf(_ record: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: record) }
 
+    /// Where a record of this hash is looked for first. The upper bits, in which the block's records agree, do not
+    /// matter after the multiplication.
     @inline(__always)
-    func home(_ hash: UInt32) -> Int {
-        let rest = hash << UInt32(truncatingIfNeeded: depth)
-        return Int(truncatingIfNeeded: (UInt64(rest) &* UInt64(truncatingIfNeeded: slots)) >> 32)
+    static func home(_ hash: UInt32, _ slots: Int) -> Int {
+        Int(truncatingIfNeeded: (UInt64(hash &* 0x9e37_79b1) &* UInt64(truncatingIfNeeded: slots)) >> 32)
     }
+
+    @inline(__always)
+    private func home(_ hash: UInt32) -> Int { IndexBlock.home(hash, slots) }
 
     @inline(__always)
     func next(_ slot: Int) -> Int { slot &+ 1 == slots ? 0 : slot &+ 1 }
@@ -136,3 +159,5 @@ struct IndexBlock {
         for slot in 0..<slots where cells[slot] != 0 { body(IndexBlock.hash(cells[slot])) }
     }
 }
+
+private let addressMask: UInt64 = 1 << 48 - 1

@@ -8,9 +8,10 @@ import CSystem
 /// Extendible hashing (Fagin, Nievergelt, Pippenger, Strong, TODS 1979): the hash's upper bits choose a cell of the
 /// directory, which names a block; a full block is split by its next bit. Blocks are shared between copies.
 struct MemberIndex {
-    typealias Directory = UnsafeMutablePointer<UnsafeMutableRawPointer>
+    /// A cell is a block's address, and its slots in the upper 16 bits: a look-up need not read the block's header.
+    private typealias Directory = UnsafeMutablePointer<UInt64>
 
-    private(set) var directory: Directory
+    private var directory: Directory
     private(set) var depth = 0
     private(set) var blockCount = 1
     /// Blocks as deep as the directory: while there are none, half of it would do.
@@ -21,11 +22,11 @@ struct MemberIndex {
 
     init() {
         directory = MemberIndex.allocate(1)
-        directory[0] = IndexBlock.make(depth: 0, slots: IndexBlock.slots(for: 0)).base
+        directory[0] = IndexBlock.make(depth: 0, slots: IndexBlock.slots(for: 0)).cell
     }
 
     private static func allocate(_ cells: Int) -> Directory {
-        cs_allocate(cells * 8)!.assumingMemoryBound(to: UnsafeMutableRawPointer.self)
+        cs_allocate(cells * 8)!.assumingMemoryBound(to: UInt64.self)
     }
 
     /// Where a record is: until the index changes.
@@ -38,28 +39,36 @@ struct MemberIndex {
     private func cell(_ hash: UInt32) -> Int { Int(truncatingIfNeeded: UInt64(hash) >> UInt64(32 &- depth)) }
 
     @inline(__always)
-    func block(_ cell: Int) -> IndexBlock { IndexBlock(directory[cell]) }
+    func block(_ cell: Int) -> IndexBlock { IndexBlock(cell: directory[cell]) }
 
     /// Brings the record towards the cache.
     @inline(__always)
     func prefetch(_ hash: UInt32) {
-        let block = block(cell(hash))
-        cs_prefetch(block.cells + block.home(hash))
+        let cell = directory[cell(hash)]
+        cs_prefetch(IndexBlock(cell: cell).cells + IndexBlock.home(hash, IndexBlock.slots(cell)))
+    }
+
+    /// The piece that a record of this hash names, if there is one.
+    @inline(__always)
+    func guess(_ hash: UInt32) -> UInt32? {
+        find(hash) { _ in true }.map { IndexBlock.leaf(block($0.cell).cells[$0.slot]) }
     }
 
     /// The record with this hash that `confirms`.
     @inline(__always)
     func find(_ hash: UInt32, _ confirms: (UInt32) -> Bool) -> Place? {
         let cell = cell(hash)
-        let block = block(cell)
-        var slot = block.home(hash)
+        let word = directory[cell]
+        let cells = IndexBlock(cell: word).cells
+        let slots = IndexBlock.slots(word)
+        var slot = IndexBlock.home(hash, slots)
         while true {
-            let record = block.cells[slot]
+            let record = cells[slot]
             if record == 0 { return nil }
             if IndexBlock.hash(record) == hash && confirms(IndexBlock.leaf(record)) {
                 return Place(cell: cell, slot: slot)
             }
-            slot = block.next(slot)
+            slot = slot &+ 1 == slots ? 0 : slot &+ 1
         }
     }
 
@@ -112,7 +121,7 @@ struct MemberIndex {
     /// Has all cells of the block at `cell` name this block of the same depth.
     private func point(_ cell: Int, to block: IndexBlock) {
         let width = 1 << (depth - block.depth)
-        (directory + cell / width * width).update(repeating: block.base, count: width)
+        (directory + cell / width * width).update(repeating: block.cell, count: width)
     }
 
     /// Gives a full block more slots, or splits it.
@@ -153,8 +162,8 @@ struct MemberIndex {
         upper.adopt(block) { $0 & bit != 0 }
         let width = 1 << (depth - block.depth)
         let first = cell / width * width
-        (directory + first).update(repeating: lower.base, count: width / 2)
-        (directory + first + width / 2).update(repeating: upper.base, count: width / 2)
+        (directory + first).update(repeating: lower.cell, count: width / 2)
+        (directory + first + width / 2).update(repeating: upper.cell, count: width / 2)
         blockCount += 1
         if newDepth == depth { deepest += 2 }
         block.letGo()
@@ -272,7 +281,7 @@ struct MemberIndex {
         while cell < 1 << depth {
             let block = block(cell)
             let width = 1 << (depth - block.depth)
-            if (0..<width).contains(where: { directory[cell + $0] != block.base }) { broken = "a directory's cell" }
+            if (0..<width).contains(where: { directory[cell + $0] != block.cell }) { broken = "a directory's cell" }
             blocks += 1
             if block.depth == depth { deep += 1 }
             records += block.count

@@ -69,6 +69,12 @@ extension ScoreRun {
         return nil
     }
 
+    @inline(__always)
+    private static func areSame(_ bytes: UnsafePointer<UInt8>, _ tail: ByteView) -> Bool {
+        if tail.count <= 8 { return cs_read_short(bytes, tail.count) == cs_read_short(tail.start, tail.count) }
+        return cs_equal(bytes, tail.start, tail.count) != 0
+    }
+
     /// The element with this member and tag.
     @inline(__always)
     func find(_ member: ByteView, tag: UInt8) -> Position? {
@@ -82,7 +88,7 @@ extension ScoreRun {
                 let index = first &+ found.trailingZeroBitCount
                 if length(index) == tail.count {
                     let offset = offset(index)
-                    if cs_equal(tails + offset, tail.start, tail.count) != 0 {
+                    if ScoreRun.areSame(tails + offset, tail) {
                         return Position(index: index, offset: offset)
                     }
                 }
@@ -91,6 +97,22 @@ extension ScoreRun {
             first &+= 16
         }
         return nil
+    }
+
+    /// Brings the first element with this tag towards the cache.
+    @inline(__always)
+    func prefetch(_ tag: UInt8) {
+        let (tags, count) = (tags, count)
+        var first = 0
+        while first < count {
+            let found = cs_match16(tags + first, tag)
+            let index = first &+ found.trailingZeroBitCount
+            if found != 0 && index < count {
+                cs_prefetch(scores + index &* scoreWidth)
+                return cs_prefetch(tails + offset(index))
+            }
+            first &+= 16
+        }
     }
 
     // MARK: order

@@ -163,6 +163,7 @@ public struct SortedSetEditor {
             left -= end - start.offset
             tree.removeAndMerge(start.place, run.position(start.offset), count: end - start.offset, version: version)
         }
+        tree.prefetchEnds(ranks.lowerBound == 0)
     }
 
     // MARK: forms

@@ -196,6 +196,16 @@ extension SortedSetTree {
         head.pointee.index.remove(head.pointee.index.find(hash, in: leaf).unsafelyUnwrapped)
     }
 
+    /// Brings the record of the first or last element towards the cache: who takes one out takes the next out soon.
+    func prefetchEnds(_ isFirst: Bool) {
+        let spine = head.pointee.spine
+        guard let place = isFirst ? spine.first : spine.last else { return }
+        let run = SortedSetLeaf(place.piece).run
+        run.member(run.position(isFirst ? 0 : run.count &- 1)).withView {
+            head.pointee.index.prefetch(SortedSetTree.indexHash($0))
+        }
+    }
+
     /// Takes elements out whose records are gone.
     func removeAndMerge(_ place: Spine.Place, _ at: ScoreRun.Position, count: Int, version: UInt64) {
         if remove(place, at, count: count, version: version) { mergeIfSparse(place, version) }
