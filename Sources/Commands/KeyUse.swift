@@ -34,6 +34,26 @@ extension Command {
         }
     }
 
+    /// What to lock for a request of a command whose specifications do not tell all keys.
+    public enum KeysToLock {
+        /// The keys at these words.
+        case words([Int])
+        /// Everything: keys are found by what other keys hold.
+        case all
+    }
+
+    /// Nil if the specifications tell all keys. SORT's do not: STORE names one, and BY and GET reach any number
+    /// when there is an asterisk in them.
+    public func keysToLock(_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> KeysToLock? {
+        guard name == "sort" || name == "sort_ro" else { return nil }
+        // A word that looks like an option, but is another one's argument, has more locked than need be: no harm.
+        let reachesOthers = (2..<max(2, count - 1)).contains { i in
+            (words[i].isWord("by") || words[i].isWord("get"))
+                && (0..<words[i + 1].count).contains { words[i + 1][$0] == 42 }
+        }
+        return reachesOthers ? .all : .words(keyUses(words, count).map(\.word))
+    }
+
     /// By the specifications alone; nil if one of them does not fit or does not tell of all keys.
     private func specifiedKeys(_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> [KeyUse]? {
         var found: [KeyUse] = []

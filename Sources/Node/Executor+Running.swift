@@ -275,13 +275,21 @@ extension Executor {
     }
 
     private func collectMovableKeys(_ command: CommandPointer, into set: inout PartitionSet) {
-        if let keyRange = node.commands.commands[Int(command.pointee.index)].keyRange {
+        let declaration = node.commands.commands[Int(command.pointee.index)]
+        switch declaration.keysToLock(state.pointee.arguments, state.pointee.argumentCount) {
+        case .all: return set.formUnion(.all)
+        case .words(let words):
+            for word in words { set.insert(Key(state.pointee.arguments[word]).partition) }
+            return
+        case nil: break
+        }
+        if let keyRange = declaration.keyRange {
             for word in keyRange.find(state.pointee.arguments, state.pointee.argumentCount) {
                 set.insert(Key(state.pointee.arguments[word]).partition)
             }
             return
         }
-        for spec in node.commands.commands[Int(command.pointee.index)].keys where !spec.flags.contains(.notKey) {
+        for spec in declaration.keys where !spec.flags.contains(.notKey) {
             guard let found = spec.positions(state.pointee.arguments, state.pointee.argumentCount) else { continue }
             for position in found { set.insert(Key(state.pointee.arguments[position]).partition) }
         }

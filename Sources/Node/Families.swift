@@ -20,6 +20,7 @@ extension Node {
             KeyCommands.commands,
             ListCommands.commands,
             MigrateCommand.commands,
+            SortCommands.commands,
             ClientCommands.commands,
             ServerCommands.commands,
             MemoryCommands.commands,

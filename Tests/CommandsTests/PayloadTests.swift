@@ -9,6 +9,7 @@ import Testing
     private static let families = [
         KeyCommands.commands, StringCommands.commands, HashCommands.commands, SetCommands.commands,
         HyperLogLogCommands.commands, ListCommands.commands,
+        SortedSetCommands.commands, GeoCommands.commands, StreamCommands.commands,
     ]
 
     /// Values of every kind dump to Redis' payloads; what Redis, old or new, has written is read; what it refuses
@@ -50,6 +51,12 @@ import Testing
         switch PayloadKind(rawValue: kind)! {
         case .string, .hashListpack, .setIntegers, .sortedSetListpack:
             parts.append(try reader.text().withView { $0.bytes })
+        case .sortedSet2:
+            for _ in 0..<(try reader.elementCount()) {
+                let member = try reader.text().withView { $0.bytes }
+                parts.append(member + (try reader.take(8).bytes))
+            }
+            parts.sort { $0.lexicographicallyPrecedes($1) }
         case .hash:
             for _ in 0..<(try reader.elementCount()) {
                 let field = try reader.text().withView { $0.bytes }

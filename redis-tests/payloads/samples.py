@@ -84,9 +84,51 @@ def lists():
     yield Sample("list of many", "quicklist", *many(["RPUSH", "k"], [text(r, 20) for _ in range(LONG)]), slow=True)
 
 
+SCORES = [0, 1, -1, 0.5, -0.0, 1e300, -1e300, 3.14159, 2**53, 2**53 + 2, 1e17, 1e-7, "inf", "-inf", 5e-324, 100, 0.1]
+
+
+def sorted_sets():
+    r = random.Random(5)
+    for n in (1, 2, 17, 128):
+        members = distinct(r, n, 40)
+        words = [w for i, m in enumerate(members) for w in (SCORES[i % len(SCORES)], m)]
+        yield Sample("sorted set of %d" % n, "listpack", ["ZADD", "k"] + words)
+    yield Sample("sorted set of 129", "skiplist", ["ZADD", "k"] + [w for i in range(129) for w in (i / 3, "m%d" % i)])
+    yield Sample("sorted set with a long member", "skiplist", ["ZADD", "k", 1, "m" * 65, 1, "a", -5.25, "b" * 5000, 0, ""])
+    yield Sample("geo", "listpack", ["GEOADD", "k", 13.361389, 38.115556, "Palermo", 15.087269, 37.502669, "Catania"])
+    yield Sample("sorted set of many", "skiplist", *many(
+        ["ZADD", "k"], [w for m in distinct(r, LONG // 2, 20) for w in (r.randint(0, 1000) / 8, m)]), slow=True)
+
+
+def streams():
+    yield Sample("stream", "stream", *[["XADD", "k", "%d-%d" % (i // 3 + 1, i % 3 + 1), "f", i, "g", "v%d" % i] for i in range(20)])
+    yield Sample("stream with other fields", "stream", *[
+        ["XADD", "k", "5-%d" % (i + 1)] + [w for j in range(i % 4 + 1) for w in ("f%d" % j, "v" * (i * 7))] for i in range(30)])
+    yield Sample("empty stream", "stream", ["XADD", "k", "7-7", "a", "b"], ["XDEL", "k", "7-7"])
+    yield Sample("stream with gaps", "stream", *[["XADD", "k", "%d-1" % (i + 1), "f", i] for i in range(250)],
+                 ["XDEL", "k", "3-1", "4-1", "120-1", "250-1"], ["XTRIM", "k", "MINID", "=", "2-1"])
+    yield Sample("stream with groups", "stream", *[["XADD", "k", "%d-1" % (i + 1), "f", i] for i in range(120)],
+                 ["XGROUP", "CREATE", "k", "g1", "0"], ["XGROUP", "CREATE", "k", "g2", "50-1", "ENTRIESREAD", 50],
+                 ["XGROUP", "CREATE", "k", "", "$"], ["XGROUP", "CREATECONSUMER", "k", "g2", "idle"],
+                 ["XREADGROUP", "GROUP", "g1", "alice", "COUNT", 40, "STREAMS", "k", ">"],
+                 ["XREADGROUP", "GROUP", "g1", "bob", "COUNT", 30, "STREAMS", "k", ">"],
+                 ["XREADGROUP", "GROUP", "g2", "carol", "STREAMS", "k", ">"],
+                 ["XACK", "k", "g1", "2-1", "3-1", "41-1"], ["XDEL", "k", "5-1"],
+                 ["XCLAIM", "k", "g1", "bob", 0, "7-1", "8-1", "TIME", 1600000000000, "RETRYCOUNT", 9])
+    yield Sample("stream of many", "stream", *[
+        ["EVAL", "for i = 1, 20000 do redis.call('XADD', KEYS[1], '*', 'f', i, 'name', 'value' .. i) end", 1, "k"]], slow=True)
+
+
 def all_samples():
-    for family in (strings, hashes, sets, lists):
+    for family in (strings, hashes, sets, lists, sorted_sets, streams):
         yield from family()
+
+
+def plain(info):
+    """XINFO STREAM FULL without what is each server's own."""
+    for name in (b"radix-tree-keys", b"radix-tree-nodes"):
+        info[info.index(name) + 1] = None
+    return info
 
 
 def contents(call, key="k"):
@@ -104,5 +146,5 @@ def contents(call, key="k"):
     if kind == "zset":
         return kind, call("ZRANGE", key, 0, -1, "WITHSCORES")
     if kind == "stream":
-        return kind, call("XRANGE", key, "-", "+"), call("XINFO", "STREAM", key, "FULL", "COUNT", 0)
+        return kind, call("XRANGE", key, "-", "+"), plain(call("XINFO", "STREAM", key, "FULL", "COUNT", 0))
     return kind, None
