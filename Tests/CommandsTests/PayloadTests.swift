@@ -78,7 +78,7 @@ import Testing
                     bytes.withView { _ = CheckedListpack($0).forEach { $0.withView { parts.append($0.bytes) } } }
                 }
             }
-        default: parts.append(payload.bytes)
+        default: return [payload.bytes]
         }
         #expect(reader.rest == 0)
         return [[kind]] + parts

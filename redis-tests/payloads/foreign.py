@@ -176,7 +176,8 @@ def streams(r):
     yield stream(19, [(5, 1, node[:-1])], 2, (6, 1), past)
     yield stream(19, [(5, 1, node + [1])], 2, (6, 1), past)
     yield stream(19, [], 1, (6, 1), past)
-    yield stream(19, [], 0, (6, 1), past)
+    # An empty stream's first identifier is 0-0 in every payload that Redis writes.
+    yield stream(19, [], 0, (6, 1), number(0) + number(0) + number(5) + number(2) + number(9))
     yield stream(19, [(5, 1, [])], 0, (6, 1), past)
     yield stream(19, [(5, 1, other), (5, 1, other)], 2, (6, 1), past)
 
