@@ -104,6 +104,8 @@ static int run_command(lua_State *L, ml_interpreter *interpreter) {
     ml_view reply;
     int status =
         interpreter->host->call(interpreter->context, interpreter->words, count, interpreter->version, &reply);
+    // Lua's stack may be full of arguments, of which nothing is needed any more.
+    lua_settop(L, 0);
     const char *text = (const char *)reply.start;
     if (status == 0 && reply.count > 0 && text[0] != '-') {
         ml_push_reply(L, reply.start, reply.start + reply.count);
