@@ -384,3 +384,33 @@ CS_INLINE int cs_equal(const uint8_t *a, const uint8_t *b, size_t n) {
     if (n >= 8 && n <= 16) return cs_read8(a) == cs_read8(b) && cs_read8(a + n - 8) == cs_read8(b + n - 8);
     return memcmp(a, b, n) == 0;
 }
+
+// ---- checksums -----------------------------------------------------------------------------
+
+/// CRC-32C of more bytes, after `crc` for those before them (0 at first).
+uint32_t cs_crc32c(uint32_t crc, const void *bytes, size_t count);
+/// The same without the processor's instruction.
+uint32_t cs_crc32c_by_table(uint32_t crc, const void *bytes, size_t count);
+
+// ---- files: each answers minus errno when it fails ------------------------------------------
+
+int64_t cs_file_open(const char *path, int flags);
+/// As pread(2) and pwrite(2): maybe fewer bytes than asked for.
+int64_t cs_file_read(int fd, void *bytes, size_t count, int64_t at);
+int64_t cs_file_write(int fd, const void *bytes, size_t count, int64_t at);
+int64_t cs_file_sync(int fd);
+int64_t cs_file_truncate(int fd, int64_t size);
+int64_t cs_file_size(int fd);
+/// Takes the file for this process; -EWOULDBLOCK if another one has it.
+int64_t cs_file_lock(int fd);
+int64_t cs_path_rename(const char *from, const char *to);
+int64_t cs_path_link(const char *from, const char *to);
+int64_t cs_path_remove(const char *path);
+int64_t cs_path_make_directory(const char *path);
+int64_t cs_path_sync_directory(const char *path);
+/// Bytes that may still be written on the path's file system.
+int64_t cs_path_free_bytes(const char *path);
+/// Calls back for each name in a directory, in no order.
+int64_t cs_path_list(const char *path, void *context, void (*found)(void *context, const char *name));
+/// The system's words for an errno.
+void cs_error_text(int code, char *text, size_t capacity);

@@ -1,0 +1,11 @@
+import CSystem
+
+/// The system's error numbers that code here acts upon.
+public enum Errno {
+    public static let interrupted = EINTR
+    public static let inputOutput = EIO
+    public static let noSpace = ENOSPC
+    public static let missing = ENOENT
+    public static let exists = EEXIST
+    public static let taken = EWOULDBLOCK
+}
