@@ -36,6 +36,7 @@ let package = Package(
         layer("Base", ["CSystem"]),
         layer("RESP", ["Base"]),
         layer("Causality", ["Base"]),
+        layer("Storage", ["Base", "CSystem"]),
         layer("Keyspace", ["Base", "CSystem", "Causality"]),
         layer("Commands", ["Base", "CSystem", "RESP", "Causality", "Keyspace"]),
         // Debian's Lua 5.1, linked into the binary, and everything about it that only C can do.
@@ -58,6 +59,7 @@ let package = Package(
             swiftSettings: settings),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
+        tests("StorageTests", ["Base", "CSystem", "Storage"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),

@@ -66,4 +66,40 @@ public struct ByteBuffer: ~Copyable {
         precondition(count <= self.count)
         self.count = count
     }
+
+    /// The number in groups of seven bits, the lowest first, each but the last with its highest bit set.
+    @inline(__always)
+    public mutating func append(varint value: UInt64) {
+        var left = value
+        let place = reserve(10)
+        var written = 0
+        while left >= 0x80 {
+            place[written] = UInt8(truncatingIfNeeded: left) | 0x80
+            left >>= 7
+            written &+= 1
+        }
+        place[written] = UInt8(truncatingIfNeeded: left)
+        count &+= written &+ 1
+    }
+
+    /// The same for a number of either sign: small ones are short.
+    @inline(__always)
+    public mutating func append(signedVarint value: Int64) {
+        append(varint: UInt64(bitPattern: value << 1 ^ value >> 63))
+    }
+
+    /// How many bytes, then the bytes.
+    @inline(__always)
+    public mutating func append(counted bytes: ByteView) {
+        append(varint: UInt64(bytes.count))
+        append(bytes)
+    }
+
+    /// Overwrites bytes that are there already.
+    public mutating func replace(at offset: Int, littleEndian value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.littleEndian) {
+            precondition(offset + $0.count <= count)
+            memcpy(start + offset, $0.baseAddress.unsafelyUnwrapped, $0.count)
+        }
+    }
 }

@@ -3,65 +3,6 @@ import Base
 @testable import Keyspace
 
 extension RecordedMutation {
-    static func element(_ change: StreamChange) -> Change {
-        switch change {
-        case .add(let id, let fields):
-            let words = (0..<fields.count * 2).map { fields.views[$0].bytes }
-            return .element { body in
-                withViews(words) { body(.stream(.add(id, StreamFields($0, count: words.count / 2)))) }
-            }
-        case .delete, .trim, .setID:
-            nonisolated(unsafe) let plain = change
-            return .element { $0(.stream(plain)) }
-        case .createGroup(let name, let last, let read):
-            return named(name) { .createGroup($0, last: last, entriesRead: read) }
-        case .setGroup(let name, let last, let read):
-            return named(name) { .setGroup($0, last: last, entriesRead: read) }
-        case .destroyGroup(let name): return named(name) { .destroyGroup($0) }
-        case .createConsumer(let group, let name):
-            return named(group, name) { .createConsumer(group: $0, $1) }
-        case .deleteConsumer(let group, let name):
-            return named(group, name) { .deleteConsumer(group: $0, $1) }
-        case .claim(let group, let consumer, let id, let time, let deliveries):
-            return named(group, consumer) {
-                .claim(group: $0, consumer: $1, id, time: time, deliveries: deliveries)
-            }
-        case .acknowledge(let group, let id): return named(group) { .acknowledge(group: $0, id) }
-        case .deliver(let delivery): return delivered(delivery)
-        }
-    }
-
-    private static func delivered(_ delivery: StreamDelivery) -> Change {
-        let ids = Array(delivery.ids)
-        let (time, last, read) = (delivery.time, delivery.lastID, delivery.entriesRead)
-        let (group, consumer) = (delivery.group.bytes, delivery.consumer.bytes)
-        return .element { body in
-            group.withView { group in
-                consumer.withView { consumer in
-                    ids.withUnsafeBufferPointer { ids in
-                        let copy = StreamDelivery(
-                            group: group, consumer: consumer, ids: ids, time: time, lastID: last, entriesRead: read)
-                        return body(.stream(.deliver(copy)))
-                    }
-                }
-            }
-        }
-    }
-
-    private static func named(_ name: ByteView, _ make: @escaping @Sendable (ByteView) -> StreamChange) -> Change {
-        let bytes = name.bytes
-        return .element { body in bytes.withView { body(.stream(make($0))) } }
-    }
-
-    private static func named(
-        _ group: ByteView, _ name: ByteView, _ make: @escaping @Sendable (ByteView, ByteView) -> StreamChange
-    ) -> Change {
-        let (group, name) = (group.bytes, name.bytes)
-        return .element { body in
-            group.withView { group in name.withView { body(.stream(make(group, $0))) } }
-        }
-    }
-
     /// Lends the words as views.
     static func withViews<R>(_ words: [[UInt8]], _ body: (UnsafePointer<ByteView>) -> R) -> R {
         let copies = words.map { word in

@@ -35,7 +35,16 @@ public enum Payload {
         return try readObject(&reader, PayloadTarget(access, key, deadline))
     }
 
-    private static func writeObject(_ entry: Entry, to output: inout ByteBuffer) {
+    /// The value of an object as `writeObject` makes it: for what has a checksum of its own.
+    static func readObject(
+        _ object: ByteView, _ access: Access, _ key: Key, deadline: Int64?
+    ) throws(PayloadError) -> Entry {
+        var reader = PayloadReader(object)
+        return try readObject(&reader, PayloadTarget(access, key, deadline))
+    }
+
+    /// The payload without version and checksum.
+    static func writeObject(_ entry: Entry, to output: inout ByteBuffer) {
         switch entry.type {
         case .string: entry.writeString(to: &output)
         case .hash: entry.writeHash(to: &output)

@@ -39,6 +39,36 @@ struct PayloadReader {
         return T(bigEndian: UnsafeRawPointer(start).loadUnaligned(as: T.self))
     }
 
+    /// A number in groups of seven bits (`ByteBuffer.append(varint:)`).
+    @inline(__always)
+    mutating func varint() throws(PayloadError) -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 64, by: 7) {
+            let byte = try byte()
+            if shift == 63 && byte > 1 { throw .corrupt }
+            value |= UInt64(byte & 0x7f) << shift
+            if byte < 0x80 { return value }
+        }
+        throw .corrupt
+    }
+
+    @inline(__always)
+    mutating func signedVarint() throws(PayloadError) -> Int64 {
+        let value = try varint()
+        return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)
+    }
+
+    /// A number that counts something in memory.
+    @inline(__always)
+    mutating func smallVarint() throws(PayloadError) -> Int {
+        guard let value = Int(exactly: try varint()) else { throw .corrupt }
+        return value
+    }
+
+    /// How many bytes, then the bytes.
+    @inline(__always)
+    mutating func counted() throws(PayloadError) -> ByteView { try take(try smallVarint()) }
+
     /// What the first byte of a length announces.
     private enum Length {
         case plain(UInt64)

@@ -36,6 +36,8 @@ public struct Mutation {
         /// The key holds a value equal to this entry's now (a collection, copied or computed whole), with the
         /// entry's deadline.
         case putValue(Entry)
+        /// The same, with the value as a payload's object: what `putValue` is when it has been encoded.
+        case putObject(ByteView, deadline: Int64?)
         case list(ListChange)
         case set(SetChange)
         case sortedSet(SortedSetChange)

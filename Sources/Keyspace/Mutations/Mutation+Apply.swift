@@ -4,7 +4,8 @@ import Causality
 
 extension Mutation {
     /// Does to a key space what was done where the mutation was made: how a log or a peer's stream is
-    /// replayed. Answers false, and changes nothing, if the slot has already seen the mutation's dot.
+    /// replayed. Answers false, and changes nothing, if the slot has already seen the mutation's dot, or if the key
+    /// space has no such database.
     ///
     /// The slot's mutations come in the order of their dots; the partition's lock is held. Deadlines do
     /// not matter here: only a mutation removes.
@@ -12,7 +13,8 @@ extension Mutation {
     public func apply(to keyspace: Keyspace) -> Bool {
         let partition = keyspace.partitions + (slot >> 6)
         let counters = partition.pointee.slots + (slot & 63)
-        if dot.counter <= counters.pointee.writes { return false }
+        if dot.counter <= counters.pointee.writes || database >= keyspace.databaseCount { return false }
+        if case .swap(let other) = change, other >= keyspace.databaseCount { return false }
         // The change below takes the slot's next dot, which is this mutation's.
         counters.pointee.writes = dot.counter - 1
         let moment = Moment(wall: timestamp, stamp: AccessStamp.fresh(frequency: false, now: timestamp))
@@ -48,6 +50,9 @@ extension Mutation {
         case .raise(let register, let rank, let isDense):
             access.applyRaise(register, rank, isDense: isDense, key, place)
         case .putValue(let entry): access.putCopy(of: entry, key, place)
+        case .putObject(let object, let deadline):
+            // What cannot be read was refused when the mutation was decoded, or is our own mistake.
+            (try? Payload.readObject(object, access, key, deadline: deadline)).map { access.putEntry($0, key, place) }
         case .list(let change): access.apply(change, key, place)
         case .set(let change): access.apply(change, key, place)
         case .sortedSet(let change): access.apply(change, key, place)

@@ -1,0 +1,152 @@
+import Base
+import CSystem
+
+/// The commit log of one directory: records go in, in the order in which they took effect, from any loop; one thread
+/// (the log's writer) puts them to disk. Write-ahead logging as in ARIES (Mohan et al., TODS 1992), redo only.
+///
+/// `append` takes a lock for the time of a copy. `write`, `sync` and `removeSegments` are the writer's alone.
+public final class Log: @unchecked Sendable {
+    public struct Options: Sendable {
+        /// A segment that is longer is followed by another one.
+        public var segmentBytes: Int64 = 64 * 1024 * 1024
+
+        public init() {}
+    }
+
+    private let files: any FileSystem
+    private let directory: String
+    private let identity: UInt64
+    private let options: Options
+
+    // Under the lock.
+    private let lock = SpinLock()
+    private var filling = LogBuffer()
+    private var next: UInt64
+
+    // The writer's.
+    private var writing = LogBuffer()
+    /// `writing` holds sealed frames, which belong at `offset`.
+    private var isSealed = false
+    private var segment: (any File)?
+    private var segments: [UInt64]
+    private var offset: Int64 = 0
+    /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it.
+    private var failure: DiskError?
+
+    /// Record numbers that anybody may read: two words in a block of their own.
+    private let progress: UnsafeMutablePointer<UInt64>
+
+    /// A log that goes on after recovery found its end. The first `write` begins a new segment.
+    public init(
+        _ files: any FileSystem, directory: String, identity: UInt64, after end: LogEnd, _ options: Options = Options()
+    ) {
+        self.files = files
+        self.directory = directory
+        self.identity = identity
+        self.options = options
+        next = end.last + 1
+        segments = end.segments
+        progress = .allocate(capacity: 2)
+        progress.initialize(repeating: end.last, count: 2)
+    }
+
+    deinit { progress.deallocate() }
+
+    /// The number up to which records are written: after a crash of the process alone they are there.
+    public var written: UInt64 { cs_load_acquire_u64(progress) }
+
+    /// The number up to which records are durable: they are there after a loss of power, too.
+    public var durable: UInt64 { cs_load_acquire_u64(progress + 1) }
+
+    /// The last record's number.
+    public var last: UInt64 { lock.withLock { next - 1 } }
+
+    /// Adds a record and answers its number. Whoever calls holds the locks under which the record's changes were
+    /// made: so numbers are in the order in which changes that touch each other were made.
+    @discardableResult
+    public func append(_ record: ByteView) -> UInt64 {
+        lock.withLock {
+            let number = next
+            next += 1
+            filling.append(record, number: number)
+            return number
+        }
+    }
+
+    /// Bytes that wait for `write`.
+    public var waitingBytes: Int { lock.withLock { filling.bytes.count } }
+
+    // MARK: the writer's
+
+    /// Writes what has been added. After an error it may be called again: what was to be written is kept, and is
+    /// written first, in its place.
+    public func write() throws(DiskError) {
+        if let failure { throw failure }
+        if !isSealed {
+            lock.withLock { swap(&filling, &writing) }
+            if writing.isEmpty { return }
+            writing.seal(durable: durable)
+            isSealed = true
+        }
+        try beginSegmentIfNeeded()
+        guard let segment else { return }
+        try segment.write(writing.bytes.view, at: offset)
+        offset += Int64(writing.bytes.count)
+        cs_store_release_u64(progress, writing.last)
+        writing.clear()
+        isSealed = false
+    }
+
+    /// Makes durable what has been written.
+    public func sync() throws(DiskError) {
+        if let failure { throw failure }
+        let reached = written
+        if reached == durable { return }
+        try syncSegment()
+        cs_store_release_u64(progress + 1, reached)
+    }
+
+    private func syncSegment() throws(DiskError) {
+        do {
+            try segment?.sync()
+        } catch {
+            failure = error
+            throw error
+        }
+    }
+
+    /// The first record's number of each segment, the oldest first.
+    public var segmentStarts: [UInt64] { segments }
+
+    /// Removes segments of which every record's number is lower.
+    public func removeSegments(before number: UInt64) throws(DiskError) {
+        while segments.count > 1, segments[1] <= number {
+            try files.remove(path(segments[0]))
+            segments.removeFirst()
+        }
+    }
+
+    private func path(_ first: UInt64) -> String { directory + "/" + LogFormat.segmentName(first) }
+
+    /// A segment is durable before the next one exists, so that only the last one can end early.
+    private func beginSegmentIfNeeded() throws(DiskError) {
+        if segment != nil && offset < options.segmentBytes { return }
+        if segment != nil {
+            try sync()
+            segment = nil
+        }
+        let first = written + 1
+        let path = path(first)
+        // One that a crash or a full disk left behind has no record in it.
+        let file = try files.open(path, .write)
+        try file.truncate(to: 0)
+        var header = ByteBuffer(capacity: LogFormat.segmentHeaderBytes)
+        LogSegmentHeader(identity: identity, first: first).write(to: &header)
+        try file.write(header.view, at: 0)
+        try file.sync()
+        try files.syncDirectory(directory)
+        segment = file
+        offset = Int64(header.count)
+        if segments.last != first { segments.append(first) }
+    }
+}

@@ -1,0 +1,239 @@
+import Base
+
+/// Where a log ends.
+public struct LogEnd: Equatable, Sendable {
+    /// The last record's number; 0: there is none.
+    public var last: UInt64
+    /// The first record's number of each segment, the oldest first.
+    public var segments: [UInt64]
+
+    public static let empty = LogEnd(last: 0, segments: [])
+
+    public init(last: UInt64, segments: [UInt64]) {
+        self.last = last
+        self.segments = segments
+    }
+}
+
+/// Why a log cannot be used.
+public enum LogError: Error, Equatable, CustomStringConvertible {
+    case disk(DiskError)
+    /// A file with a segment's name that is none, or another directory's.
+    case foreign(String)
+    case newerVersion(String, UInt32)
+    /// Records that were durable once cannot be read.
+    case damaged(String, offset: Int)
+    /// Records of these numbers are in no segment.
+    case missing(from: UInt64, to: UInt64)
+    /// A record that nobody of this version has written.
+    case unreadable(record: UInt64)
+
+    public var description: String {
+        switch self {
+        case .disk(let error): error.description
+        case .foreign(let path): "\(path) is not a log segment of this directory, or its beginning is damaged"
+        case .newerVersion(let path, let version): "\(path) has version \(version) of the log's format, which is newer"
+        case .damaged(let path, let offset): "\(path) is damaged at byte \(offset): records that were durable are lost"
+        case .missing(let from, let to): "the log's records \(from) to \(to) are missing"
+        case .unreadable(let record): "the log's record \(record) cannot be read"
+        }
+    }
+}
+
+/// Reads a directory's log from its beginning, record after record, and cuts off what a crash left unfinished at its
+/// end. What was durable and cannot be read is an error: nothing is cut off then.
+public struct LogRecovery {
+    private let files: any FileSystem
+    private let directory: String
+    private let identity: UInt64
+    /// The next record's number; nil before the first.
+    private var expected: UInt64?
+    private var segments: [UInt64] = []
+
+    public init(_ files: any FileSystem, directory: String, identity: UInt64) {
+        self.files = files
+        self.directory = directory
+        self.identity = identity
+    }
+
+    /// Lends each record with its number. Records before `start` need not be there any more.
+    public mutating func run(
+        from start: UInt64, _ body: (UInt64, ByteView) throws(LogError) -> Void
+    ) throws(LogError) -> LogEnd {
+        let firsts = try names()
+        for (i, first) in firsts.enumerated() {
+            let isLast = i == firsts.count - 1
+            if try !segment(first, isLast: isLast, start, body) {
+                try cut(Array(firsts[(i + 1)...]))
+                break
+            }
+        }
+        let last = expected.map { $0 - 1 } ?? start - 1
+        return LogEnd(last: max(last, start - 1), segments: segments)
+    }
+
+    private func names() throws(LogError) -> [UInt64] {
+        do throws(DiskError) {
+            return try files.list(directory).compactMap { LogFormat.firstRecord(ofName: $0) }.sorted()
+        } catch {
+            throw .disk(error)
+        }
+    }
+
+    private func path(_ first: UInt64) -> String { directory + "/" + LogFormat.segmentName(first) }
+
+    /// Goes through one segment. False if it ends early, so that nothing after it counts.
+    private mutating func segment(
+        _ first: UInt64, isLast: Bool, _ start: UInt64, _ body: (UInt64, ByteView) throws(LogError) -> Void
+    ) throws(LogError) -> Bool {
+        let contents = try SegmentContents(files, path(first))
+        guard let header = LogSegmentHeader(contents.view) else {
+            // A crash while it was made leaves one without records (they come once the header is durable).
+            if isLast && contents.view.count <= LogFormat.segmentHeaderBytes { return try drop(first) }
+            throw .foreign(path(first))
+        }
+        if header.version > LogFormat.version { throw .newerVersion(path(first), header.version) }
+        if header.identity != identity || header.first != first { throw .foreign(path(first)) }
+        if let expected, expected != first { throw .missing(from: expected, to: first - 1) }
+        if expected == nil && first > start { throw .missing(from: start, to: first - 1) }
+        expected = first
+        segments.append(first)
+        return try frames(contents, path(first), body)
+    }
+
+    private mutating func frames(
+        _ contents: borrowing SegmentContents, _ path: String, _ body: (UInt64, ByteView) throws(LogError) -> Void
+    ) throws(LogError) -> Bool {
+        let bytes = contents.view
+        var at = LogFormat.segmentHeaderBytes
+        while at < bytes.count {
+            let rest = bytes.slice(at, bytes.count)
+            guard let frame = LogFrameHeader(rest), frame.first == expected else {
+                return try endEarly(contents, path, at)
+            }
+            try records(rest.slice(LogFormat.frameHeaderBytes, frame.totalBytes), frame, body)
+            at += frame.totalBytes
+        }
+        return true
+    }
+
+    private mutating func records(
+        _ bytes: ByteView, _ frame: LogFrameHeader, _ body: (UInt64, ByteView) throws(LogError) -> Void
+    ) throws(LogError) {
+        var cursor = RecordCursor(bytes)
+        for number in frame.first..<frame.first + UInt64(frame.records) {
+            guard let record = cursor.next() else { throw .unreadable(record: number) }
+            try body(number, record)
+        }
+        if !cursor.isAtEnd { throw .unreadable(record: frame.first) }
+        expected = frame.first + UInt64(frame.records)
+    }
+
+    /// A frame that cannot be read: a crash's doing, unless something later says that it was durable.
+    private mutating func endEarly(
+        _ contents: borrowing SegmentContents, _ path: String, _ at: Int
+    ) throws(LogError) -> Bool {
+        guard let expected else { return false }
+        if contents.hasFrame(claiming: expected, after: at) { throw .damaged(path, offset: at) }
+        for later in try names() where later > (segments.last ?? 0) {
+            // A segment is begun only when all before it is durable.
+            let next = try SegmentContents(files, self.path(later))
+            if LogSegmentHeader(next.view) != nil { throw .damaged(path, offset: at) }
+        }
+        do throws(DiskError) {
+            let file = try files.open(path, .write)
+            try file.truncate(to: Int64(at))
+            try file.sync()
+        } catch {
+            throw .disk(error)
+        }
+        return false
+    }
+
+    private func drop(_ first: UInt64) throws(LogError) -> Bool {
+        try cut([first])
+        return false
+    }
+
+    private func cut(_ firsts: [UInt64]) throws(LogError) {
+        do throws(DiskError) {
+            for first in firsts { try files.remove(path(first)) }
+            if !firsts.isEmpty { try files.syncDirectory(directory) }
+        } catch {
+            throw .disk(error)
+        }
+    }
+}
+
+/// A segment's bytes, in memory.
+struct SegmentContents: ~Copyable {
+    private let bytes: UnsafeMutableRawBufferPointer
+    private let count: Int
+
+    init(_ files: any FileSystem, _ path: String) throws(LogError) {
+        let (bytes, count) = try SegmentContents.read(files, path)
+        self.bytes = bytes
+        self.count = count
+    }
+
+    private static func read(
+        _ files: any FileSystem, _ path: String
+    ) throws(LogError) -> (UnsafeMutableRawBufferPointer, Int) {
+        do throws(DiskError) {
+            let file = try files.open(path, .read)
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, Int(try file.size())), alignment: 16)
+            do throws(DiskError) {
+                return (bytes, try file.read(bytes, at: 0))
+            } catch {
+                bytes.deallocate()
+                throw error
+            }
+        } catch {
+            throw .disk(error)
+        }
+    }
+
+    deinit { bytes.deallocate() }
+
+    var view: ByteView { ByteView(raw: bytes.baseAddress.unsafelyUnwrapped, count) }
+
+    /// Whether there is a whole frame, anywhere after an offset, that says the record of this number was durable.
+    func hasFrame(claiming number: UInt64, after offset: Int = 0) -> Bool {
+        let view = view
+        var at = offset
+        while at + LogFormat.frameHeaderBytes <= view.count {
+            if view[at] == 0x4d, let frame = LogFrameHeader(view.slice(at, view.count)), frame.durable >= number {
+                return true
+            }
+            at += 1
+        }
+        return false
+    }
+}
+
+/// Goes through a frame's records.
+struct RecordCursor {
+    private let bytes: ByteView
+    private var at = 0
+
+    init(_ bytes: ByteView) { self.bytes = bytes }
+
+    var isAtEnd: Bool { at == bytes.count }
+
+    /// The next record; nil if there is no whole one.
+    mutating func next() -> ByteView? {
+        var count: UInt64 = 0
+        var shift: UInt64 = 0
+        while true {
+            guard at < bytes.count, shift < 63 else { return nil }
+            let byte = bytes[at]
+            at += 1
+            count |= UInt64(byte & 0x7f) << shift
+            if byte < 0x80 { break }
+            shift += 7
+        }
+        guard count <= UInt64(bytes.count - at) else { return nil }
+        defer { at += Int(count) }
+        return bytes.slice(at, at + Int(count))
+    }
+}
