@@ -128,13 +128,6 @@ public struct Stream {
     }
 }
 
-extension StreamPiece {
-    /// One holder less; frees the piece if it was the last.
-    static func drop(_ base: Piece) {
-        if base.letGo() { StreamPiece(base).free() }
-    }
-}
-
 extension Entry {
     /// The value of a stream's entry.
     @inline(__always)
