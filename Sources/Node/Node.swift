@@ -13,6 +13,7 @@ public final class Node: @unchecked Sendable {
     public let commands: CommandTable
     public let keyspace: Keyspace
     public let reclaimer: Reclaimer
+    /// One for each loop, in the loops' order.
     public private(set) var executors: [Executor] = []
     public let doors: Doors
     public let pause = Pause()
@@ -132,6 +133,7 @@ public final class Node: @unchecked Sendable {
 
 /// How the node reaches the outside other than through links.
 public struct Doors: Sendable {
+    /// Frees what is large.
     public var disposer: Disposer
     /// Writes a line to the log.
     public var log: @Sendable (LogLevel, String) -> Void

@@ -72,6 +72,7 @@ public struct Stream {
         StreamCursor(self, from: from, to: to, reversed: reversed)
     }
 
+    /// Whether an entry of this ID is there.
     public func contains(_ id: StreamID) -> Bool {
         var cursor = entries(from: id, to: id)
         return cursor.next()
