@@ -1,4 +1,4 @@
-/// One client's byte channel between a shell (sockets, or the simulator's network) and the node.
+/// One client's byte channel between a shell (sockets; in tests, memory) and the node.
 ///
 /// The shell moves bytes and knows nothing of commands; the node reads `input`, fills `output`
 /// and sets `state`. Owned and freed by the shell; touched by its loop's thread only.

@@ -6,7 +6,7 @@ import Scripting
 
 /// A whole server without its sockets: the key space, the loops' executors, and what they share.
 ///
-/// The shell (or the simulator) makes it, connects each executor to a loop, and carries out what it
+/// The shell makes it, connects each executor to a loop, and carries out what it
 /// asks through `Doors`.
 public final class Node: @unchecked Sendable {
     public let configuration: Configuration
