@@ -3,6 +3,7 @@ import CSystem
 /// Bytes that are appended to, in one run of memory that grows by doubling. Owns it.
 public struct ByteBuffer: ~Copyable {
     private var start: UnsafeMutablePointer<UInt8>
+    /// Bytes in it.
     public private(set) var count = 0
     private var capacity: Int
 
@@ -24,6 +25,7 @@ public struct ByteBuffer: ~Copyable {
         return start + count
     }
 
+    /// So many bytes have been written where `reserve` said.
     @inline(__always)
     public mutating func advance(_ more: Int) { count &+= more }
 
@@ -37,12 +39,14 @@ public struct ByteBuffer: ~Copyable {
         capacity = wanted
     }
 
+    /// Adds a byte at the end.
     @inline(__always)
     public mutating func append(_ byte: UInt8) {
         reserve(1).pointee = byte
         count &+= 1
     }
 
+    /// Adds bytes, which do not lie in this buffer, at the end.
     @inline(__always)
     public mutating func append(_ bytes: ByteView) {
         memcpy(reserve(bytes.count), bytes.start, bytes.count)

@@ -13,6 +13,7 @@ public final class ByteMap<Value> {
         @usableFromInline var hash: UInt64 = 0
     }
 
+    /// Keys in it.
     @usableFromInline var cells: UnsafeMutablePointer<Cell>
     @usableFromInline var values: UnsafeMutablePointer<Value>
     @usableFromInline var capacity: Int
@@ -108,6 +109,7 @@ public final class ByteMap<Value> {
         return nil
     }
 
+    /// Takes a key out; answers what it led to.
     @discardableResult
     public func remove(_ key: ByteView) -> Value? {
         if count == 0 { return nil }
@@ -132,6 +134,7 @@ public final class ByteMap<Value> {
         return value
     }
 
+    /// Takes all keys out; the cells stay.
     public func removeAll() {
         for i in 0..<capacity {
             guard let name = cells[i].name else { continue }

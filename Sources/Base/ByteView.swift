@@ -36,6 +36,7 @@ public struct ByteView {
     @inline(__always)
     public func slice(_ from: Int, _ to: Int) -> ByteView { ByteView(start + from, to - from) }
 
+    /// A copy of the bytes. Not for hot paths.
     public var bytes: [UInt8] { [UInt8](UnsafeBufferPointer(start: start, count: count)) }
 
     /// The bytes as text; invalid UTF-8 is replaced. Not for hot paths.
@@ -62,6 +63,7 @@ public struct ByteView {
         return true
     }
 
+    /// An ASCII letter in lower case; any other byte as it is.
     @inline(__always)
     public static func lowercased(_ byte: UInt8) -> UInt8 {
         byte &- 65 < 26 ? byte | 0x20 : byte

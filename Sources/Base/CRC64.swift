@@ -43,5 +43,6 @@ public enum CRC64 {
         return crc
     }
 
+    /// The checksum of bytes from nothing before them.
     public static func checksum(_ bytes: ByteView) -> UInt64 { update(0, bytes) }
 }

@@ -6,6 +6,7 @@ public enum Glob {
     /// A pattern with something behind more runs of `*` than this matches nothing, as in Redis.
     private static let starsMax = 1000
 
+    /// Whether a pattern covers all of a text.
     public static func matches(_ pattern: ByteView, _ text: ByteView, ignoringCase: Bool = false) -> Bool {
         // As in Redis, where only KEYS and SCAN treat `*` apart.
         if text.isEmpty { return pattern.isEmpty }

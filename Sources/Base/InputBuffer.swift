@@ -5,6 +5,7 @@ import CSystem
 ///
 /// Owned by its Link; touched by the Link's loop thread only.
 public struct InputBuffer {
+    /// The memory, nil while there is none; `count` of its `capacity` bytes are filled.
     public private(set) var bytes: UnsafeMutablePointer<UInt8>?
     public private(set) var count = 0
     public private(set) var capacity = 0
@@ -13,6 +14,7 @@ public struct InputBuffer {
 
     public init() {}
 
+    /// Nothing is left to parse.
     @inline(__always)
     public var isEmpty: Bool { count == consumed }
 
@@ -20,9 +22,11 @@ public struct InputBuffer {
     @inline(__always)
     public var unparsed: UnsafeMutablePointer<UInt8>? { bytes.map { $0 + consumed } }
 
+    /// How many bytes are not parsed yet.
     @inline(__always)
     public var unparsedCount: Int { count &- consumed }
 
+    /// So many more bytes have been parsed.
     public mutating func consume(_ n: Int) { consumed += n }
 
     /// Room for at least `minimum` bytes at the end. Memory follows what has arrived (doubling),
@@ -40,6 +44,7 @@ public struct InputBuffer {
     /// `n` bytes have been placed where `prepare` said.
     public mutating func filled(_ n: Int) { count += n }
 
+    /// Keeps a copy of `n` bytes that do not lie in this buffer.
     public mutating func append(_ source: UnsafePointer<UInt8>, _ n: Int) {
         if n == 0 { return }
         if capacity - count < n { resize(max(count + n, min(capacity * 2, count + n + 1 << 20))) }
@@ -72,11 +77,13 @@ public struct InputBuffer {
         precondition(consumed >= 0 && consumed <= count, "rewinding outside the buffer")
     }
 
+    /// Whether a position lies in the filled part, or at its end.
     public func contains(_ position: UnsafePointer<UInt8>) -> Bool {
         guard let bytes else { return false }
         return position >= UnsafePointer(bytes) && position <= UnsafePointer(bytes + count)
     }
 
+    /// Gives the memory back, whatever is in it.
     public mutating func reset() {
         if let old = bytes { cs_release(old, capacity) }
         self = InputBuffer()

@@ -1,4 +1,4 @@
-/// Every fixed limit of the server, each with its reason. Relations are asserted by `LimitsTests`.
+/// The server's fixed limits, each with its reason.
 public enum Limits {
     /// Slots of the key space: Redis Cluster's number, so that its clients can route.
     public static let slots = 16384
@@ -36,6 +36,6 @@ public enum Limits {
     public static let stringBytes = 512 * 1024 * 1024
     /// Milliseconds between 1970 and the epoch of entry timestamps (2020-01-01T00:00:00Z).
     public static let timestampEpoch: Int64 = 1_577_836_800_000
-    /// A partition's reply to time pressure: active expiry works in slices of this length.
+    /// Active expiry works in slices of this length, so that clients wait no longer for it.
     public static let expirySliceNanoseconds: UInt64 = 500_000
 }

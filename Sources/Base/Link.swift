@@ -1,8 +1,9 @@
-/// One client's byte channel between a shell (sockets, or the simulator's network) and the node.
+/// One client's byte channel between a shell (sockets; in tests, memory) and the node.
 ///
 /// The shell moves bytes and knows nothing of commands; the node reads `input`, fills `output`
 /// and sets `state`. Owned and freed by the shell; touched by its loop's thread only.
 public struct Link {
+    /// The socket.
     public var descriptor: Int32
     /// Tells late events of a closed and reused descriptor from this link's own.
     public var registration: UInt32
@@ -11,7 +12,9 @@ public struct Link {
     public var readGeneration: UInt32 = 0
     /// The node's session for this link.
     public var session: UnsafeMutableRawPointer?
+    /// What has come of a request that is not complete.
     public var input = InputBuffer()
+    /// What has yet to be sent.
     public var output = OutputBuffer()
 
     public init(descriptor: Int32, registration: UInt32) {
@@ -20,8 +23,10 @@ public struct Link {
     }
 }
 
+/// A link where it is for its whole life.
 public typealias LinkPointer = UnsafeMutablePointer<Link>
 
+/// What the shell has yet to do with a link, or must not do.
 public struct LinkState: OptionSet, Sendable {
     public let rawValue: UInt32
 
@@ -46,8 +51,8 @@ public struct LinkState: OptionSet, Sendable {
 
 /// What a loop of the shell drives: one loop's share of the node.
 ///
-/// All calls come from the loop's own thread. A turn is: `turnBegan`, any number of `opened`,
-/// `received`, `ended`, then `execute`, then the shell sends and closes what `markDirty` collected,
+/// All calls come from the loop's own thread. A turn is: `turnBegan`, any number of `opened`
+/// and `received`, then `execute`, then the shell sends and closes what `markDirty` collected,
 /// then `turnEnded`.
 open class LinkHandler {
     public init() {}
@@ -85,6 +90,7 @@ open class LinkHandler {
     /// Timers and mail. Answers how many milliseconds the loop may sleep, -1 for as long as nothing happens.
     open func turnEnded(monotonic: UInt64) -> Int32 { -1 }
 
+    /// Has the shell look at the link at the end of the turn.
     @inline(__always)
     public final func markDirty(_ link: LinkPointer) {
         if !link.pointee.state.contains(.dirty) {

@@ -39,6 +39,7 @@ public struct OutputBuffer {
     @inline(__always)
     public var pending: Int { sealedBytes &+ length &- sent }
 
+    /// Everything has been sent.
     @inline(__always)
     public var isEmpty: Bool { pending == 0 }
 
@@ -59,9 +60,11 @@ public struct OutputBuffer {
         return block.unsafelyUnwrapped + length
     }
 
+    /// So many bytes have been written where `reserve` said.
     @inline(__always)
     public mutating func advance(_ count: Int) { length &+= count }
 
+    /// Adds a copy of bytes at the end.
     @inline(__always)
     public mutating func append(_ bytes: UnsafePointer<UInt8>, _ count: Int) {
         memcpy(reserve(count), bytes, count)

@@ -14,6 +14,7 @@ public struct PRNG {
         state = (next(), next(), next(), next())
     }
 
+    /// 64 random bits.
     public mutating func next() -> UInt64 {
         let product = state.1 &* 5
         let result = (product << 7 | product >> 57) &* 9

@@ -34,9 +34,11 @@ public final class Reclaimer: @unchecked Sendable {
         announced.deallocate()
     }
 
+    /// A reader begins a turn: nothing retired from now on is freed before it ends.
     @inline(__always)
     public func enter(_ reader: Int) { cs_store_ordered_u64(announced + 64 &* reader, cs_load_ordered_u64(epoch)) }
 
+    /// The reader holds no pointers any more.
     @inline(__always)
     public func leave(_ reader: Int) {
         cs_store_release_u64(announced + 64 &* reader, 0)

@@ -12,6 +12,7 @@ public final class SpinLock: @unchecked Sendable {
 
     deinit { word.deallocate() }
 
+    /// Runs `body` with the lock held. Not reentrant; nothing that may wait belongs in it.
     @inline(__always)
     public func withLock<R>(_ body: () throws -> R) rethrows -> R {
         cs_lock(word)

@@ -13,9 +13,11 @@ public struct Dot: Equatable, Hashable, Sendable {
     @inline(__always)
     public init(actor: UInt64, counter: UInt64) { packed = actor << 48 | counter }
 
+    /// Which node wrote: its index in the intern table.
     @inline(__always)
     public var actor: UInt64 { packed >> 48 }
 
+    /// Which of the actor's writes in the slot, counted from 1.
     @inline(__always)
     public var counter: UInt64 { packed & 0xffff_ffff_ffff }
 }

@@ -30,6 +30,7 @@ extension ByteView {
 }
 
 extension Call {
+    /// Replies an error, its code included.
     public func fail(_ text: StaticString) { reply.error(text) }
 
     /// The word as an integer; replies and answers nil if it is none.

@@ -5,12 +5,16 @@ import RESP
 
 /// Everything a running command sees. One per loop, reused for every command.
 public struct CallState {
+    /// The request's words, the command's name first; valid while it runs.
     public var arguments: UnsafeMutablePointer<ByteView>
     public var argumentCount = 0
+    /// Where the reply goes.
     public var output: UnsafeMutablePointer<OutputBuffer>
     /// 2 or 3: the client's protocol.
     public var version: UInt8 = 2
+    /// The client's selected database.
     public var database = 0
+    /// The time of the turn.
     public var moment = Moment(wall: 0, stamp: 0)
     /// The command that runs (a subcommand's own record).
     public var command: CommandPointer
@@ -75,6 +79,7 @@ public struct PartitionSet {
 
     public init() {}
 
+    /// All 256.
     public static var all: PartitionSet {
         var set = PartitionSet()
         set.words = (.max, .max, .max, .max)
@@ -158,6 +163,7 @@ public struct Call {
     @inline(__always)
     public subscript(i: Int) -> ByteView { state.pointee.arguments[i] }
 
+    /// Writes the reply in the client's protocol version.
     @inline(__always)
     public var reply: ReplyWriter { ReplyWriter(state.pointee.output, version: state.pointee.version) }
 
@@ -234,6 +240,7 @@ public struct Call {
         for i in 0..<Limits.partitions { withPartition(i, body) }
     }
 
+    /// Runs `body` under the partition's lock (already held inside a transaction).
     public func withPartition<R>(_ i: Int, _ body: (PartitionPointer) -> R) -> R {
         let partition = state.pointee.partitions + i
         let holds = state.pointee.held.contains(i)

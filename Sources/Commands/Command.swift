@@ -91,6 +91,7 @@ public enum Locking: UInt8, Sendable {
     /// The command locks partition by partition itself, with `Call.forEachPartition`.
     case own
 
+    /// What is locked follows from the keys among the words.
     public var isByKeys: Bool { self == .firstKey || self == .keys }
 }
 

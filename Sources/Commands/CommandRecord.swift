@@ -18,6 +18,7 @@ public struct CommandRecord {
     public let element: Int32
 }
 
+/// A command's record where it is as long as the process lives.
 public typealias CommandPointer = UnsafeMutablePointer<CommandRecord>
 
 /// All commands of a server, found by name in any case.

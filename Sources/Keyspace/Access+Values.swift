@@ -20,7 +20,7 @@ extension Access {
     @inline(__always)
     public func nextVersion(_ key: Key) -> UInt64 { partition.pointee.slots[key.slot & 63].writes &+ 1 }
 
-    /// Stamps a change that was made to the value at `slot`, tells watchers, emits it. Once per element changed.
+    /// Stamps a change that was made to the value at `slot`, tells watchers, emits it. Once for each mutation.
     @inline(__always)
     public func changed(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> Mutation.Change) {
         let dot = nextDot(key.slot)
@@ -84,6 +84,7 @@ extension Access {
 
 /// The sizes up to which collections stay packed. Written by CONFIG SET, read by all loops: relaxed atomics.
 public struct PackingLimits: @unchecked Sendable {
+    /// A limit by its parameter: entries and bytes of hashes, sets, sorted sets, nodes of lists and streams.
     public enum Limit: Int, CaseIterable, Sendable {
         case hashEntries, hashValue, setIntegers, setEntries, setValue, sortedSetEntries, sortedSetValue
         /// Elements of a large sorted set's piece. No parameter: tests make it small.

@@ -11,6 +11,7 @@ public struct Access {
     public let database: Int
     public let moment: Moment
 
+    /// A place in the table: see `Table.Slot`.
     public typealias Slot = Table.Slot
 
     @inline(__always)
@@ -67,6 +68,7 @@ public struct Access {
     /// The entry of a key, also of one past its deadline, which stays.
     public func peekAny(_ key: Key) -> Entry? { tables.pointee.entries.find(key).map { Table.entry($0) } }
 
+    /// What is in a slot.
     @inline(__always)
     public func entry(_ slot: Slot) -> Entry { Table.entry(slot) }
 

@@ -10,7 +10,7 @@ import Causality
 ///           16   only if wide: dot 8 bytes, key length 4, value length 4
 ///           ..   only with a deadline: 8 bytes, ms since 1970
 ///           ..   key
-///           ..   value: bytes; an Int64; a listpack; a StringBlock; the address of a head with pieces
+///           ..   value: bytes; an Int64; a packed collection; a StringBlock; the address of a head with pieces
 ///
 /// `EntryLayoutTests` pins this. An entry belongs to its partition: all access under its lock.
 public struct Entry {
@@ -42,6 +42,7 @@ public struct Entry {
     @inline(__always)
     public var isWide: Bool { meta & Bit.wide != 0 }
 
+    /// Whether the key ever expires.
     @inline(__always)
     public var hasDeadline: Bool { meta & Bit.deadline != 0 }
 
@@ -59,6 +60,7 @@ public struct Entry {
         16 &+ Int(truncatingIfNeeded: (meta >> 4) & 16) &+ Int(truncatingIfNeeded: (meta >> 6) & 8)
     }
 
+    /// Bytes of the key.
     @inline(__always)
     public var keyCount: Int {
         let meta = meta
@@ -74,6 +76,7 @@ public struct Entry {
         return Int(truncatingIfNeeded: (meta >> Bit.valueShift) & 0x3ff)
     }
 
+    /// The key where it lies: valid until the entry is rewritten or freed.
     @inline(__always)
     public var key: ByteView { ByteView(raw: UnsafeRawPointer(base) + Entry.keyOffset(meta), keyCount) }
 
@@ -81,6 +84,7 @@ public struct Entry {
     @inline(__always)
     public var value: UnsafeMutableRawPointer { base + (Entry.keyOffset(meta) &+ keyCount) }
 
+    /// Whether the entry is this key's.
     @inline(__always)
     public func hasKey(_ key: ByteView) -> Bool {
         let meta = meta
@@ -98,6 +102,7 @@ public struct Entry {
 
     // MARK: causality and clocks
 
+    /// The write that made the value what it is.
     public var dot: Dot {
         if isWide { return Dot(packed: base.load(fromByteOffset: 16, as: UInt64.self)) }
         return Dot(actor: (meta >> Bit.actorShift) & Bit.actorMax, counter: meta >> Bit.counterShift)
@@ -129,6 +134,7 @@ public struct Entry {
         return base.load(fromByteOffset: Entry.keyOffset(meta) &- 8, as: Int64.self)
     }
 
+    /// Whether the deadline, if there is one, lies before this time (ms since 1970).
     @inline(__always)
     public func isExpired(_ now: Int64) -> Bool {
         let meta = meta
@@ -237,6 +243,7 @@ public struct Entry {
 public enum ValueType: UInt8, Sendable {
     case string = 0, list, set, sortedSet, hash, stream
 
+    /// What TYPE answers.
     public var name: StaticString {
         switch self {
         case .string: "string"
@@ -259,9 +266,9 @@ public enum Encoding: UInt8, Sendable {
     case rawBytes = 2
     /// A StringBlock in the value area: the bytes are elsewhere.
     case block = 3
-    /// A collection's listpack in the value area.
+    /// A small collection in the value area: a listpack; of a sorted set, a ScoreRun.
     case packed = 4
-    /// A StringBlock in the value area: the listpack is elsewhere.
+    /// A StringBlock in the value area: the small collection is elsewhere.
     case packedBlock = 5
     /// A set of integers in the value area, sorted, and the same in a StringBlock.
     case integers = 6

@@ -60,13 +60,16 @@ public final class Keyspace: @unchecked Sendable {
         shared.deallocate()
     }
 
+    /// The partition whose lock guards the key.
     @inline(__always)
     public func partition(of key: Key) -> PartitionPointer { partitions + key.partition }
 
+    /// Locks every partition, in order. The caller holds none.
     public func lockAll() {
         for i in 0..<Limits.partitions { Partition.lock(partitions + i) }
     }
 
+    /// Gives all locks back.
     public func unlockAll() {
         for i in 0..<Limits.partitions { Partition.unlock(partitions + i) }
     }

@@ -33,11 +33,13 @@ public struct Partition {
     /// No deadline in any database is earlier than this. Written under the lock, read without.
     var earliestDeadline = Int64.max
 
+    /// Takes the lock, spinning first, then sleeping. Nobody locks a lower partition while holding a higher one.
     @inline(__always)
     public static func lock(_ partition: UnsafeMutablePointer<Partition>) {
         cs_lock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self))
     }
 
+    /// Takes the lock if it is free; answers whether it was.
     @inline(__always)
     public static func tryLock(_ partition: UnsafeMutablePointer<Partition>) -> Bool {
         cs_try_lock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self)) != 0
@@ -48,6 +50,7 @@ public struct Partition {
         cs_lock_for(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self), microseconds) != 0
     }
 
+    /// Gives the lock back, from the thread that took it.
     @inline(__always)
     public static func unlock(_ partition: UnsafeMutablePointer<Partition>) {
         cs_unlock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self))
@@ -71,10 +74,12 @@ extension Partition {
     }
 }
 
+/// A partition where it is as long as the key space lives.
 public typealias PartitionPointer = UnsafeMutablePointer<Partition>
 
 /// One database's share of a partition.
 public struct PartitionDatabase {
+    /// All keys.
     public var entries = Table()
     /// The entries that have a deadline (the same blocks of memory as in `entries`).
     public var expiring = Table()
@@ -123,9 +128,11 @@ public struct KeyspaceShared {
     public let disposer: Disposer
     /// Index of this node's actor in its intern table.
     public var actor: UInt64 = 1
+    /// Who gets the mutations; nil: they are not even made.
     public var sink: MutationSink?
     /// The classes of events that `events` wants to hear of (`KeyEvents`, raw). Relaxed atomic.
     public var eventMask: UInt32 = 0
+    /// Who hears of events; set before the loops run.
     public var events: KeyEventSink?
     public let packing = PackingLimits()
     /// Keys in all partitions' `readers`, and readers of all of them. Relaxed atomics.
@@ -157,6 +164,7 @@ public final class WatchFlag: @unchecked Sendable {
 
     deinit { word.deallocate() }
 
+    /// Whether a watched key has changed. From any thread.
     public var isSet: Bool { cs_load_acquire_u32(word) != 0 }
     public func set() { cs_store_release_u32(word, 1) }
     public func clear() { cs_store_release_u32(word, 0) }

@@ -3,7 +3,7 @@ import CSystem
 
 /// A value too large for a packed form: a head in memory of its own, whose address is the entry's value area,
 /// and elements in pieces of a few KB, each with an identity, a version and a dirty mark, so that saving and
-/// shipping a change costs one piece (DESIGN 3).
+/// shipping a change costs one piece.
 ///
 /// All functions run under the partition's lock, but for `free`, which may run on any thread when nobody else
 /// can reach the value.

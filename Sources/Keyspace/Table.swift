@@ -12,6 +12,7 @@ import CSystem
 /// arrays with relaxed atomics, and a replaced array is retired to the Reclaimer. An array's address
 /// and the log of its length share one word, so that no reader can see one without the other.
 public struct Table {
+    /// Where a bucket holds an entry's address. Valid until the next insertion or removal.
     public typealias Slot = UnsafeMutablePointer<UInt64>
 
     /// Address | log2(buckets) of the array that is in use, and of the one it is being moved to (or 0).
@@ -36,9 +37,11 @@ public struct Table {
 
     public init() { mainWord = Table.emptyWord }
 
+    /// Entries.
     @inline(__always)
     public var count: Int { mainCount &+ nextCount }
 
+    /// Buckets are being moved to another array.
     @inline(__always)
     public var isResizing: Bool { nextWord != 0 }
 
@@ -75,6 +78,7 @@ public struct Table {
         (bucket + (8 &+ i &* 8)).assumingMemoryBound(to: UInt64.self)
     }
 
+    /// What is in a slot.
     @inline(__always)
     public static func entry(_ slot: Slot) -> Entry {
         Entry(UnsafeMutableRawPointer(bitPattern: UInt(truncatingIfNeeded: slot.pointee)).unsafelyUnwrapped)
@@ -360,7 +364,7 @@ public struct Table {
         reclaimer.retire(Table.array(old), size: Table.buckets(old) * 64)
     }
 
-    /// Takes all contents out, leaving the table empty. The answer is freed by `DetachedTable.free`.
+    /// Takes all contents out, leaving the table empty. What was in it is the caller's to free.
     mutating func detach() -> Table {
         let contents = self
         cs_store_release_u64(&mainWord, Table.emptyWord)

@@ -6,13 +6,14 @@ import Scripting
 
 /// A whole server without its sockets: the key space, the loops' executors, and what they share.
 ///
-/// The shell (or the simulator) makes it, connects each executor to a loop, and carries out what it
+/// The shell makes it, connects each executor to a loop, and carries out what it
 /// asks through `Doors`.
 public final class Node: @unchecked Sendable {
     public let configuration: Configuration
     public let commands: CommandTable
     public let keyspace: Keyspace
     public let reclaimer: Reclaimer
+    /// One for each loop, in the loops' order.
     public private(set) var executors: [Executor] = []
     public let doors: Doors
     public let pause = Pause()
@@ -132,6 +133,7 @@ public final class Node: @unchecked Sendable {
 
 /// How the node reaches the outside other than through links.
 public struct Doors: Sendable {
+    /// Frees what is large.
     public var disposer: Disposer
     /// Writes a line to the log.
     public var log: @Sendable (LogLevel, String) -> Void

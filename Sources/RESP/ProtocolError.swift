@@ -6,6 +6,7 @@ public enum ProtocolError: UInt8, Sendable {
     case expectedBulk, tooBigBulkLine, invalidBulkLength, unauthenticatedBulkLength
     case tooBigInline, unbalancedQuotes
 
+    /// Redis' text, behind "ERR Protocol error: ".
     public var text: StaticString {
         switch self {
         case .tooBigArrayLine: "too big mbulk count string"

@@ -26,6 +26,7 @@ public struct ReplyWriter {
     @inline(__always)
     public func raw(_ view: ByteView) { output.pointee.append(view) }
 
+    /// The simple string OK.
     @inline(__always)
     public func ok() { raw("+OK\r\n") }
 
@@ -64,6 +65,7 @@ public struct ReplyWriter {
         raw("\r\n")
     }
 
+    /// An integer.
     @inline(__always)
     public func integer(_ value: Int) { number(58, Int64(value)) }
 
@@ -81,6 +83,7 @@ public struct ReplyWriter {
         output.pointee.advance(length &+ 3)
     }
 
+    /// A bulk string.
     @inline(__always)
     public func bulk(_ view: ByteView) {
         let count = view.count
@@ -138,6 +141,7 @@ public struct ReplyWriter {
         if version == 3 { raw("_\r\n") } else { raw("*-1\r\n") }
     }
 
+    /// An array's head; its `count` elements follow.
     @inline(__always)
     public func array(_ count: Int) { number(42, Int64(count)) }
 
@@ -146,15 +150,18 @@ public struct ReplyWriter {
         if version == 3 { number(37, Int64(count)) } else { number(42, Int64(count * 2)) }
     }
 
+    /// A set's head (RESP2: an array's).
     public func set(_ count: Int) { number(version == 3 ? 126 : 42, Int64(count)) }
 
     /// An out-of-band message of `count` parts (RESP2: an ordinary array).
     public func push(_ count: Int) { number(version == 3 ? 62 : 42, Int64(count)) }
 
+    /// `#t` or `#f` (RESP2: 1 or 0).
     public func boolean(_ value: Bool) {
         if version == 3 { raw(value ? "#t\r\n" : "#f\r\n") } else { raw(value ? ":1\r\n" : ":0\r\n") }
     }
 
+    /// A double (RESP2: a bulk string of its text).
     public func double(_ value: Double) {
         withUnsafeTemporaryAllocation(of: CChar.self, capacity: 64) { text in
             let start = text.baseAddress.unsafelyUnwrapped

@@ -9,6 +9,7 @@ import CSystem
 ///
 /// One parser per client, on its loop's thread.
 public struct RequestParser {
+    /// What the bytes at hand turned out to be.
     public enum Outcome {
         /// A request of `argumentCount` arguments at `arguments`; `length` bytes are used up.
         case request(length: Int)
@@ -21,7 +22,9 @@ public struct RequestParser {
 
     /// What the parser enforces; the node changes these as configuration and AUTH say.
     public struct Rules {
+        /// Longest argument (proto-max-bulk-len).
         public var bulkBytesMax = Limits.stringBytes
+        /// Otherwise far smaller limits hold (Limits.unauthenticated...).
         public var authenticated = true
 
         public init() {}

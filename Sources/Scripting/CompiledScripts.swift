@@ -26,6 +26,7 @@ public struct CompiledScripts {
         cells.initialize(repeating: nil, count: capacity)
     }
 
+    /// The script of a digest, if this loop has compiled it.
     @inline(__always)
     public func find(_ digest: ScriptDigest) -> CompiledScriptPointer? {
         var at = Int(truncatingIfNeeded: digest.high) & (capacity &- 1)

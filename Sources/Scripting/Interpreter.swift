@@ -19,11 +19,13 @@ public struct Interpreter: @unchecked Sendable {
         self.raw = raw
     }
 
+    /// Frees the interpreter and all that it holds, on any thread.
     public func free() { ml_free(raw) }
 
     /// Bytes in use by Lua.
     public var memory: Int { ml_memory(raw) }
 
+    /// Bytes that it may use from now on, 0: any.
     public func setLimit(_ bytes: Int) { ml_set_limit(raw, bytes) }
 
     /// Collects all garbage.
@@ -35,12 +37,14 @@ public struct Interpreter: @unchecked Sendable {
         case failed([UInt8])
     }
 
+    /// Compiles a script's source; the function stays until `release`.
     public func compile(_ source: ByteView) -> Compilation {
         var error = ml_text()
         let function = ml_compile(raw, ml_view(source), &error)
         return function > 0 ? .function(function) : .failed(error.content)
     }
 
+    /// Forgets a function.
     public func release(_ function: Int32) { ml_release(raw, function) }
 
     /// Runs a function; its reply goes to the host's `write`. Answers nil, or, if that failed half way, the text of

@@ -27,6 +27,7 @@ public final class LibraryStore: @unchecked Sendable {
     /// The libraries, and the version that they are of.
     public var current: (libraries: [Library], version: UInt64) { lock.withLock { (libraries, cs_load_u64(word)) } }
 
+    /// A number that no library has had.
     public func makeID() -> UInt64 {
         lock.withLock {
             nextID += 1
@@ -63,6 +64,7 @@ public final class LibraryStore: @unchecked Sendable {
         }
     }
 
+    /// Whether there is a library of this name.
     public func has(_ name: [UInt8]) -> Bool { lock.withLock { libraries.contains { $0.name == name } } }
 
     /// Answers false if there is none of that name.
@@ -75,6 +77,7 @@ public final class LibraryStore: @unchecked Sendable {
         }
     }
 
+    /// Empties the store.
     public func removeAll() {
         lock.withLock {
             libraries = []

@@ -36,14 +36,17 @@ public final class ScriptStore: @unchecked Sendable {
     @inline(__always)
     public var generation: UInt64 { cs_load_acquire_u64(word) }
 
+    /// The script of a digest. From any loop.
     public func find(_ digest: ScriptDigest) -> Script? { lock.withLock { scripts[digest] } }
 
+    /// Remembers a script.
     public func add(_ script: Script) {
         lock.withLock {
             if scripts.updateValue(script, forKey: script.digest) == nil { bytes += script.source.count }
         }
     }
 
+    /// Empties the store and begins a new generation.
     public func removeAll() {
         lock.withLock {
             scripts = [:]
@@ -52,6 +55,7 @@ public final class ScriptStore: @unchecked Sendable {
         }
     }
 
+    /// Scripts.
     public var count: Int { lock.withLock { scripts.count } }
 
     /// What the sources and their places in the table take, about.

@@ -201,7 +201,7 @@ extension MemberTable where Record == IndexRecord {
         MemberTable<IndexRecord>.free(table.head)
     }
 
-    /// DESIGN: flushing costs what changed. One change of a million members dirties one piece.
+    /// Saving is to cost what changed: one change of a million members dirties one piece.
     @Test func aChangeDirtiesOnePiece() {
         let table = MemberPieces.make(version: 1)
         let members = 1_000_000

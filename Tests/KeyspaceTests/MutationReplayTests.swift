@@ -5,7 +5,7 @@ import Testing
 
 @testable import Keyspace
 
-/// DESIGN: replaying the mutations of random changes into an empty key space rebuilds it in full.
+/// Replaying the mutations of random changes into an empty key space rebuilds it in full.
 @Suite struct MutationReplayTests {
     /// Random changes through Access, as commands make them.
     private struct Writer {

@@ -53,10 +53,8 @@ extension Stream {
             let piece = StreamPiece(here.piece)
             if here.key != piece.first.ms { return "a piece with a wrong key" }
             if piece.live == 0 { return "a piece without entries" }
-            if !Listpack.isValid(ByteView(UnsafePointer(piece.pack.start), piece.pack.byteCount)) {
-                return "a bad listpack"
-            }
-            if piece.pack.byteCount > piece.capacity { return "a listpack past its room" }
+            if piece.used > piece.capacity { return "a piece past its room" }
+            if let broken = piece.brokenNode() { return broken }
             place = spine.next(here)
         }
         if head.pointee.tail != spine.last?.piece { return "a wrong tail" }
@@ -66,6 +64,20 @@ extension Stream {
             if let broken = group(i).brokenInvariant() { return broken }
         }
         return nil
+    }
+}
+
+extension StreamPiece {
+    /// What is wrong with the piece as a node of Redis', nil if nothing.
+    fileprivate func brokenNode() -> String? {
+        let node = UnsafeMutablePointer<UInt8>.allocate(capacity: nodeByteCount)
+        defer { node.deallocate() }
+        writeNode(to: node)
+        let view = ByteView(UnsafePointer(node), nodeByteCount)
+        if Listpack(node).byteCount != nodeByteCount { return "a node of another length" }
+        guard let summary = StreamPieceCheck(view, first: first).summary() else { return "a bad node" }
+        if summary.live != live || summary.entries != live + deleted { return "a wrong number of entries" }
+        return summary.last == last ? nil : "a wrong last ID"
     }
 }
 

@@ -342,7 +342,7 @@ void cs_sha256(const uint8_t *p, size_t n, uint8_t *digest);
 /// Fills n bytes with what nobody can predict.
 void cs_secret_bytes(uint8_t *p, size_t n);
 
-/// Secrets of cs_hash: random per process (hash flooding), fixed only by tests and the simulator.
+/// Secrets of cs_hash: random per process (hash flooding), fixed only by tests.
 extern uint64_t cs_hash_secrets[4];
 void cs_hash_fix_secrets(uint64_t seed);
 

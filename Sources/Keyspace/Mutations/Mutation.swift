@@ -1,9 +1,8 @@
 import Base
 import Causality
 
-/// What a command did to a key: the one unit of change. It goes, frozen, to the log, to replicas and
-/// into hints; replaying a partition's mutations in order rebuilds its state, and a mutation whose dot
-/// is already held changes nothing.
+/// What a command did to a key: the one unit of change, which a log, replicas and hints are to get. Replaying a
+/// partition's mutations in order rebuilds its state, and a mutation whose dot is already held changes nothing.
 ///
 /// The views point into the command's arguments or the entry: a consumer copies what it keeps.
 public struct Mutation {

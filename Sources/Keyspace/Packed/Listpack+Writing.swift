@@ -48,6 +48,17 @@ extension Listpack {
         /// Writes the element; `byteCount` bytes are free there.
         @inline(__always)
         public func write(to place: UnsafeMutablePointer<UInt8>) {
+            writeBody(to: place)
+            if _fastPath(bodyCount < 128) {
+                place[bodyCount] = UInt8(truncatingIfNeeded: bodyCount)
+            } else {
+                Listpack.writeTail(place + bodyCount, bodyCount)
+            }
+        }
+
+        /// Writes encoding and data, without the backward length.
+        @inline(__always)
+        func writeBody(to place: UnsafeMutablePointer<UInt8>) {
             if isInteger {
                 writeInteger(place)
             } else if view.count < 64 {
@@ -55,11 +66,6 @@ extension Listpack {
                 memcpy(place + 1, view.start, view.count)
             } else {
                 writeLong(place)
-            }
-            if _fastPath(bodyCount < 128) {
-                place[bodyCount] = UInt8(truncatingIfNeeded: bodyCount)
-            } else {
-                Listpack.writeTail(place + bodyCount, bodyCount)
             }
         }
 
@@ -98,6 +104,13 @@ extension Listpack {
                 raw.storeBytes(of: integer, as: Int64.self)
             }
         }
+    }
+
+    /// Bytes that an integer takes as an element.
+    @inline(__always)
+    static func integerBytes(_ value: Int64) -> Int {
+        // A backward length of one byte behind the body.
+        _fastPath(value >= 0 && value < 128) ? 2 : NewElement(integer: value).byteCount
     }
 
     /// Writes a backward length: groups of seven bits, the lowest last; all but the first byte are marked.

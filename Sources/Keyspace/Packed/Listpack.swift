@@ -2,7 +2,7 @@ import Base
 import CSystem
 
 /// A view of a listpack: a sequence of short byte strings and integers in one run of memory, walked from
-/// either end. The packed form of small collections, and of the pieces of lists and streams.
+/// either end. The packed form of small lists, sets and hashes, and of the pieces of large lists.
 ///
 /// The format is Redis' (antirez, "Listpack specification"), so that DUMP payloads hold it as it is:
 ///
@@ -41,6 +41,7 @@ public struct Listpack {
         start[size - 1] = 255
     }
 
+    /// Bytes in all, header and end mark included.
     @inline(__always)
     public var byteCount: Int { Int(UnsafeRawPointer(start).loadUnaligned(as: UInt32.self)) }
 
@@ -78,9 +79,11 @@ public struct Listpack {
 
     // MARK: positions
 
+    /// The first element's position; `end` if there is none.
     @inline(__always)
     public var first: Int { Listpack.headerBytes }
 
+    /// Where the next element would begin: the end mark.
     @inline(__always)
     public var end: Int { byteCount &- 1 }
 
@@ -185,6 +188,7 @@ public struct Listpack {
         @inline(__always)
         public init(_ view: ByteView) { self.init(bytes: view.start, view.count) }
 
+        /// The bytes; nil for an integer.
         @inline(__always)
         public var view: ByteView? { bytes.map { ByteView($0, byteCount) } }
 
@@ -199,6 +203,7 @@ public struct Listpack {
         public var textCount: Int { bytes == nil ? Decimal.length(integer) : byteCount }
     }
 
+    /// The element at a position. Its bytes are lent until the listpack changes.
     @inline(__always)
     public func element(_ at: Int) -> Element {
         let byte = start[at]

@@ -35,6 +35,7 @@ extension PackedStorage {
         return at &+ size
     }
 
+    /// Adds an element at the end.
     @inline(__always)
     public mutating func append(_ element: Listpack.NewElement) { insert(element, at: pack.end) }
 
@@ -50,6 +51,7 @@ extension PackedStorage {
         settle(total &+ size &+ more, adding: 2)
     }
 
+    /// Adds an element before all others.
     @inline(__always)
     public mutating func prepend(_ element: Listpack.NewElement) { insert(element, at: pack.first) }
 

@@ -2,7 +2,8 @@ import Base
 import CSystem
 import Causality
 
-/// The listpack (or set of integers) that a key's value is: in the entry while it is short, in a block outside when it is longer.
+/// The listpack (or IntegerSet, or ScoreRun) that a key's value is: in the entry while it is short, in a block outside
+/// when it is longer.
 ///
 /// Valid as long as its slot. Changes are completed with `Access.changed`, which stamps and emits them.
 public struct PackedValue: PackedStorage {

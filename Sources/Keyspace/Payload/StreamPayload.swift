@@ -7,12 +7,7 @@ extension Entry {
         let stream = stream
         output.appendKind(.stream2)
         output.appendCount(stream.pieceCount)
-        stream.forEachPiece { base in
-            let piece = StreamPiece(base)
-            output.appendCount(16)
-            output.append(rawID: piece.first)
-            output.appendText(piece.pack.bytes)
-        }
+        stream.forEachPiece { output.append(StreamPiece($0)) }
         output.appendCount(stream.count)
         output.append(stream.lastID)
         output.append(stream.firstID)
@@ -34,6 +29,16 @@ extension ByteBuffer {
     fileprivate mutating func append(rawID id: StreamID) {
         append(bigEndian: id.ms)
         append(bigEndian: id.seq)
+    }
+
+    fileprivate mutating func append(_ piece: StreamPiece) {
+        appendCount(16)
+        append(rawID: piece.first)
+        let count = piece.nodeByteCount
+        let node = cs_allocate(count)!.assumingMemoryBound(to: UInt8.self)
+        piece.writeNode(to: node)
+        appendText(ByteView(UnsafePointer(node), count))
+        cs_release(node, count)
     }
 
     fileprivate mutating func append(_ group: StreamGroup) {
@@ -84,10 +89,12 @@ extension PayloadTarget {
             let (name, text) = (try reader.text(), try reader.text())
             guard name.count == 16, let first = name.withView({ StreamID(raw: $0) }) else { throw .corrupt }
             try text.withView { bytes throws(PayloadError) in
-                guard let summary = StreamPieceCheck(bytes, first: first).summary() else { throw .corrupt }
+                guard bytes.count <= StreamPiece.nodeBytesMax,
+                    let summary = StreamPieceCheck(bytes, first: first).summary()
+                else { throw .corrupt }
                 if let last, summary.first <= last || first <= last { throw .corrupt }
                 last = summary.last
-                stream.append(bytes, first: first, live: summary.live, version)
+                stream.append(bytes, first: first, summary, version)
             }
         }
         stream.head.pointee.lastID = last ?? .zero
@@ -135,11 +142,13 @@ extension PayloadReader {
 }
 
 extension Stream {
-    /// Adds a piece behind all others: a copy of a listpack that has been checked.
-    fileprivate func append(_ bytes: ByteView, first: StreamID, live: Int, _ version: UInt64) {
-        let piece = StreamPiece.make(id: makePieceID(), version: version, first: first, room: bytes.count)
-        memcpy(piece.pack.start, bytes.start, bytes.count)
-        head.pointee.spine.append(piece.base, count: live, key: first.ms)
+    /// Adds a piece behind all others: the contents of a node that has been checked.
+    fileprivate func append(
+        _ bytes: ByteView, first: StreamID, _ summary: StreamPieceCheck.Summary, _ version: UInt64
+    ) {
+        let piece = StreamPiece.make(
+            node: bytes, entries: summary.entries, first: first, id: makePieceID(), version: version)
+        head.pointee.spine.append(piece.base, count: summary.live, key: first.ms)
         head.pointee.tail = piece.base
     }
 }

@@ -1,6 +1,6 @@
 import Base
 
-/// Whether foreign bytes are a piece of a stream as `StreamPiece` describes one: every element of every entry where
+/// Whether foreign bytes are a node of a stream (see `StreamPiece.writeNode`): every element of every entry where
 /// it should be, IDs ascending, the counters right.
 struct StreamPieceCheck {
     private let bytes: ByteView
@@ -20,8 +20,9 @@ struct StreamPieceCheck {
         /// The IDs of the first and the last entry, be they deleted.
         var first: StreamID
         var last: StreamID
-        /// Entries that are not deleted.
+        /// Entries that are not deleted, and all.
         var live: Int
+        var entries: Int
     }
 
     /// Nil if something is wrong, or no entry is live.
@@ -42,7 +43,9 @@ struct StreamPieceCheck {
             if isDeleted { counts.deleted += 1 } else { counts.live += 1 }
             if let last = summary?.last, id <= last { return nil }
             if id < master { return nil }
-            summary = Summary(first: summary?.first ?? id, last: id, live: Int(counts.live))
+            summary = Summary(
+                first: summary?.first ?? id, last: id, live: Int(counts.live),
+                entries: Int(counts.live + counts.deleted))
         }
         return counts.live == live && counts.deleted == deleted ? summary : nil
     }

@@ -1,7 +1,7 @@
 import Base
 import CSystem
 
-/// A large set, hash or index: records found by the hash of their member, in pieces of a few KB.
+/// A large set or hash: records found by the hash of their member, in pieces of a few KB.
 ///
 /// Extendible hashing (Fagin, Nievergelt, Pippenger and Strong, 1979): a directory of 2^depth numbers, indexed
 /// by the upper bits of the hash, says which piece a record is in. A full piece is split by the next bit of its

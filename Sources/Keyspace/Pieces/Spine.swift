@@ -89,18 +89,22 @@ public struct Spine {
         public static func == (a: Place, b: Place) -> Bool { a.node == b.node && a.index == b.index }
     }
 
+    /// The first piece; nil if there is none.
     @inline(__always)
     public var first: Place? { pieceCount == 0 ? nil : Place(node: firstNode, index: 0) }
 
+    /// The last piece; nil if there is none.
     @inline(__always)
     public var last: Place? { pieceCount == 0 ? nil : Place(node: lastNode, index: lastNode.used &- 1) }
 
+    /// The piece behind one; nil at the end.
     @inline(__always)
     public func next(_ place: Place) -> Place? {
         if place.index &+ 1 < place.node.used { return Place(node: place.node, index: place.index &+ 1) }
         return neighbour(place.node, 1)
     }
 
+    /// The piece before one; nil at the beginning.
     @inline(__always)
     public func previous(_ place: Place) -> Place? {
         if place.index > 0 { return Place(node: place.node, index: place.index &- 1) }

@@ -17,6 +17,7 @@ extension Entry {
         }
     }
 
+    /// Whether a set has a member. Small forms are searched from end to end (integers by bisection).
     @inline(__always)
     public func hasMember(_ member: ByteView) -> Bool {
         switch encoding {

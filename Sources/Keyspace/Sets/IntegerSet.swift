@@ -21,6 +21,7 @@ public struct IntegerSet {
 
     private var raw: UnsafeMutableRawPointer { UnsafeMutableRawPointer(start) }
 
+    /// Bytes of each integer.
     @inline(__always)
     public var width: Int { Int(raw.loadUnaligned(as: UInt32.self)) }
 
@@ -43,6 +44,7 @@ public struct IntegerSet {
         return value == Int64(Int32(truncatingIfNeeded: value)) ? 4 : 8
     }
 
+    /// The integer at an index, in ascending order.
     @inline(__always)
     public subscript(i: Int) -> Int64 { IntegerSet.load(raw + IntegerSet.headerBytes, width, i) }
 
@@ -81,13 +83,14 @@ public struct IntegerSet {
         return low
     }
 
+    /// Whether an integer is there, by bisection.
     @inline(__always)
     public func contains(_ value: Int64) -> Bool {
         let at = lowerBound(value)
         return at < count && self[at] == value
     }
 
-    /// Rewrites the integers, `oldWidth` bytes each as the header still says, with more bytes each; there is room.
+    /// Rewrites the integers with more bytes each than the header still says; there is room.
     func widen(to width: Int) {
         let old = self.width
         let count = count

@@ -19,11 +19,13 @@ public struct SortedSet {
     @inline(__always)
     var tree: SortedSetTree { SortedSetTree(entry.head) }
 
+    /// Elements.
     @inline(__always)
     public var count: Int { isSmall ? run.count : tree.count }
 
     // MARK: members
 
+    /// A member's score; nil if it is not there.
     @inline(__always)
     public func score(of member: ByteView) -> Double? {
         if isSmall {

@@ -15,6 +15,7 @@ public struct SortedSetEditor {
         self.key = key
     }
 
+    /// The set as it is now.
     @inline(__always)
     public var set: SortedSet { SortedSet(access.entry(slot)) }
 
@@ -51,6 +52,7 @@ public struct SortedSetEditor {
         public var score: Double? { isThere ? known : nil }
     }
 
+    /// Looks a member up, for one of the changes below.
     @inline(__always)
     public func find(_ member: ByteView) -> Found { Found(set, member) }
 

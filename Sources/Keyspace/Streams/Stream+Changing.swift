@@ -16,7 +16,7 @@ extension Stream {
         if let tail = head.pointee.tail, !Stream.isFull(StreamPiece(tail), bytes, limits) {
             appendToTail(StreamPiece(tail), id, fields, room, version)
         } else {
-            startPiece(id, fields, room + bytes, version)
+            startPiece(id, fields, room, version)
         }
         if count == 1 { head.pointee.firstID = id }
         head.pointee.lastID = id
@@ -28,7 +28,7 @@ extension Stream {
     private static func isFull(_ piece: StreamPiece, _ bytes: Int, _ limits: PackingLimits) -> Bool {
         let configured = limits[.streamNodeBytes]
         let limit = configured <= 0 || configured > entryBytesMax ? entryBytesMax : configured
-        if piece.pack.byteCount &+ bytes >= limit { return true }
+        if piece.nodeByteCount &+ bytes >= limit { return true }
         let entries = limits[.streamNodeEntries]
         if entries == 0 { return false }
         let live = piece.live
@@ -40,19 +40,17 @@ extension Stream {
         _ tail: StreamPiece, _ id: StreamID, _ fields: StreamFields, _ room: Int, _ version: UInt64
     ) {
         var piece = tail
-        let used = tail.pack.byteCount
-        if _slowPath(used &+ room > tail.capacity || tail.base.isShared) {
+        if _slowPath(tail.used &+ room > tail.capacity || tail.base.isShared) {
             piece = enlargedTail(tail, room)
         }
         piece.base.header.pointee.touch(version)
-        if _slowPath(!piece.countOneMore()) { piece.count(live: 1, deleted: 0) }
         piece.append(id, fields)
         head.pointee.spine.addToLast(1)
     }
 
     @inline(never)
     private func enlargedTail(_ tail: StreamPiece, _ room: Int) -> StreamPiece {
-        let used = tail.pack.byteCount
+        let used = tail.used
         // Doubles while it is small, then grows by quarters.
         let spare = used < Stream.pieceBytesFirst / 2 ? used : used / 4
         let wanted = used + room > tail.capacity ? used + max(room, spare) : tail.capacity
@@ -65,14 +63,13 @@ extension Stream {
         if let tail = head.pointee.tail {
             // The next piece will probably be as long as this one, which grows no more.
             let old = StreamPiece(tail)
-            wanted = max(room, min(old.pack.byteCount, Stream.pieceBytesFirst))
+            wanted = max(room, min(old.used + room, Stream.pieceBytesFirst))
             if old.isRoomy && !tail.isShared {
-                _ = exchanged(spine.last!, old, room: old.pack.byteCount)
+                _ = exchanged(spine.last!, old, room: old.used)
             }
         }
         let piece = StreamPiece.make(id: makePieceID(), version: version, first: id, room: wanted)
         piece.begin(fields)
-        _ = piece.countOneMore()
         piece.append(id, fields)
         head.pointee.spine.append(piece.base, count: 1, key: id.ms)
         head.pointee.tail = piece.base
@@ -86,24 +83,12 @@ extension Stream {
         if StreamPiece(place.piece).live == 1 {
             removePiece(place)
         } else {
-            markDeleted(place, version) { piece in
-                piece.markDeleted(cursor.entryAt)
-                return 1
-            }
+            own(place, room: 0, version).markDeleted(cursor.entryAt)
+            head.pointee.spine.add(-1, at: place)
         }
         head.pointee.maxDeletedID = max(head.pointee.maxDeletedID, id)
         if id == firstID { refreshFirstID() }
         return true
-    }
-
-    /// Lets `mark` flag entries of a piece as deleted and answer how many, and counts them.
-    private func markDeleted(_ place: Spine.Place, _ version: UInt64, _ mark: (StreamPiece) -> Int) {
-        var piece = own(place, room: 0, version)
-        let marked = mark(piece)
-        let growth = piece.growth(live: -marked, deleted: marked)
-        if growth > 0 { piece = own(place, room: piece.pack.byteCount + growth, version) }
-        piece.count(live: -marked, deleted: marked)
-        head.pointee.spine.add(-marked, at: place)
     }
 
     /// What XSETID sets.
@@ -172,11 +157,10 @@ extension Stream {
             removePiece(place)
             return doomed
         }
-        markDeleted(place, version) { piece in
-            var cursor = entries()
-            for _ in 0..<doomed where cursor.next() { piece.markDeleted(cursor.entryAt) }
-            return doomed
-        }
+        let piece = own(place, room: 0, version)
+        var cursor = entries()
+        for _ in 0..<doomed where cursor.next() { piece.markDeleted(cursor.entryAt) }
+        head.pointee.spine.add(-doomed, at: place)
         return doomed
     }
 

@@ -47,7 +47,7 @@ enum StreamPieces: PiecedValue {
         let stream = Stream(head)
         stream.forEachPiece { piece in
             let entries = StreamPiece(piece)
-            body(PieceFigures(piece.header, elements: entries.live, bytes: entries.pack.byteCount))
+            body(PieceFigures(piece.header, elements: entries.live, bytes: entries.used))
         }
         for i in 0..<stream.groupCount {
             let group = stream.group(i)

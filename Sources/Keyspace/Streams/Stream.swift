@@ -72,6 +72,7 @@ public struct Stream {
         StreamCursor(self, from: from, to: to, reversed: reversed)
     }
 
+    /// Whether an entry of this ID is there.
     public func contains(_ id: StreamID) -> Bool {
         var cursor = entries(from: id, to: id)
         return cursor.next()
@@ -125,13 +126,6 @@ public struct Stream {
     func refreshFirstID() {
         var cursor = entries()
         head.pointee.firstID = cursor.next() ? cursor.id : .zero
-    }
-}
-
-extension StreamPiece {
-    /// One holder less; frees the piece if it was the last.
-    static func drop(_ base: Piece) {
-        if base.letGo() { StreamPiece(base).free() }
     }
 }
 

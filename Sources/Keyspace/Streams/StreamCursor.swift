@@ -16,19 +16,33 @@ public struct StreamCursor {
     private let bound: StreamID
     private let isReversed: Bool
     private var place: Spine.Place?
-    private var pack: Listpack
-    private var first = StreamID.zero
+    private var bytes: StreamBytes
+    private var used = 0
     /// The fields at the piece's beginning.
     private var sharedFieldCount = 0
     private var sharedFieldsAt = 0
-    /// Forwards: where the next entry is, `skip` elements further on. Backwards: where this entry begins.
+    /// Forwards: where the next entry is, `skip` elements further on.
     private var at = 0
     private var skip = 0
+    /// Backwards: the entries of the piece that are still to come, the next one last.
+    private var marks: [Mark] = []
+    /// Backwards: the piece's last entry comes next, the others are not listed yet.
+    private var isBeforeLast = false
+    private var isListed = false
+    /// The next entry has been read already.
+    private var isAhead = false
+    private var isDeleted = false
     private var hasSameFields = false
     /// Where the entry's fields (or values alone) begin.
     private var contentAt = 0
-    /// Where the entry begins: its flags.
+    /// Where the entry begins: its control byte.
     private(set) var entryAt = 0
+
+    /// An entry, and the ID before its own.
+    private struct Mark {
+        var at: Int
+        var before: StreamID
+    }
 
     /// The entries from `from` to `to`, both included; backwards if `reversed`, from `to` down.
     @inline(__always)
@@ -37,7 +51,7 @@ public struct StreamCursor {
         isReversed = reversed
         bound = reversed ? from : to
         let start = reversed ? to : from
-        pack = Listpack(UnsafeMutablePointer(bitPattern: 64).unsafelyUnwrapped)
+        bytes = StreamBytes(start: UnsafeMutablePointer(bitPattern: 64).unsafelyUnwrapped)
         place = stream.place(of: start)
         if from > to { place = nil }
         guard let place else { return }
@@ -57,7 +71,7 @@ public struct StreamCursor {
                     place = nil
                     return false
                 }
-                if pack.start[entryAt] & StreamPiece.Flag.deleted == 0 { return true }
+                if !isDeleted { return true }
             } else {
                 leave()
             }
@@ -72,20 +86,20 @@ public struct StreamCursor {
         if hasSameFields {
             var fieldAt = sharedFieldsAt
             for _ in 0..<fieldCount {
-                body(pack.element(fieldAt), pack.element(at))
-                fieldAt = pack.next(fieldAt)
-                at = pack.next(at)
+                body(bytes.element(fieldAt), bytes.element(at))
+                fieldAt = bytes.next(fieldAt)
+                at = bytes.next(at)
             }
         } else {
             for _ in 0..<fieldCount {
-                let valueAt = pack.next(at)
-                body(pack.element(at), pack.element(valueAt))
-                at = pack.next(valueAt)
+                let valueAt = bytes.next(at)
+                body(bytes.element(at), bytes.element(valueAt))
+                at = bytes.next(valueAt)
             }
         }
         if !isReversed {
             self.at = at
-            skip = 1
+            skip = 0
         }
     }
 
@@ -94,17 +108,15 @@ public struct StreamCursor {
     private mutating func enter(_ place: Spine.Place) {
         let piece = StreamPiece(place.piece)
         self.place = place
-        pack = piece.pack
-        first = piece.first
-        let fieldCountAt = piece.fieldCountAt
-        sharedFieldCount = Int(pack.element(fieldCountAt).integer)
-        sharedFieldsAt = pack.next(fieldCountAt)
-        if isReversed {
-            at = pack.end
-        } else {
-            at = sharedFieldsAt
-            skip = sharedFieldCount + 1
-        }
+        bytes = piece.bytes
+        used = piece.used
+        id = piece.first
+        at = 0
+        sharedFieldCount = Int(bytes.number(&at))
+        sharedFieldsAt = at
+        skip = sharedFieldCount
+        isBeforeLast = true
+        isListed = false
     }
 
     private mutating func leave() {
@@ -115,15 +127,32 @@ public struct StreamCursor {
 
     /// Passes over the entries of the first piece that are outside the range.
     private mutating func seek(_ start: StreamID) {
-        if isReversed ? start == .max : start <= first { return }
-        while true {
-            let (at, skip) = (at, skip)
-            guard step() else { return }
-            if isReversed ? id <= start : id >= start {
-                self.at = at
-                self.skip = skip
+        if isReversed {
+            if StreamPiece(piecePlace.piece).last <= start { return }
+            isBeforeLast = false
+            list(upTo: start)
+            return
+        }
+        if start <= id { return }
+        while step() {
+            if id >= start {
+                isAhead = true
                 return
             }
+        }
+    }
+
+    /// Lists the piece's entries up to this ID, from the first on: there is no way back from one to the one before.
+    private mutating func list(upTo bound: StreamID) {
+        isListed = true
+        marks.removeAll(keepingCapacity: true)
+        skip = sharedFieldCount
+        at = sharedFieldsAt
+        id = StreamPiece(piecePlace.piece).first
+        while true {
+            let before = id
+            guard stepForwards(), id <= bound else { return }
+            marks.append(Mark(at: entryAt, before: before))
         }
     }
 
@@ -132,45 +161,55 @@ public struct StreamCursor {
     /// Reads the head of the piece's next entry in this direction; false at its end.
     @inline(__always)
     private mutating func step() -> Bool {
-        if isReversed {
-            let countAt = pack.previous(at)
-            var elements = Int(pack.element(countAt).integer)
-            if elements == 0 { return false }
-            at = countAt
-            while elements > 0 {
-                at = pack.previous(at)
-                elements &-= 1
-            }
-            entryAt = at
-        } else {
-            while skip > 0 {
-                at = pack.next(at)
-                skip &-= 1
-            }
-            if at == pack.end { return false }
-            entryAt = at
+        if _slowPath(isReversed) { return stepBackwards() }
+        if _slowPath(isAhead) {
+            isAhead = false
+            return true
         }
-        readHead()
+        return stepForwards()
+    }
+
+    @inline(__always)
+    private mutating func stepForwards() -> Bool {
+        while skip > 0 {
+            at = bytes.next(at)
+            skip &-= 1
+        }
+        if at == used { return false }
+        entryAt = at
+        readHead(after: id)
+        at = contentAt
+        skip = hasSameFields ? fieldCount : fieldCount &* 2
+        return true
+    }
+
+    private mutating func stepBackwards() -> Bool {
+        if isBeforeLast {
+            isBeforeLast = false
+            let piece = StreamPiece(piecePlace.piece)
+            entryAt = Int(piece.head.pointee.lastAt)
+            readHead(after: .zero)
+            id = piece.last
+            return true
+        }
+        if !isListed {
+            list(upTo: .max)
+            // The last one has been visited.
+            marks.removeLast()
+        }
+        guard let mark = marks.popLast() else { return false }
+        entryAt = mark.at
+        readHead(after: mark.before)
         return true
     }
 
     @inline(__always)
-    private mutating func readHead() {
-        hasSameFields = pack.start[entryAt] & StreamPiece.Flag.sameFields != 0
-        let msAt = entryAt &+ 2
-        let seqAt = pack.next(msAt)
-        var next = pack.next(seqAt)
-        id = first.advanced(ms: pack.element(msAt).integer, seq: pack.element(seqAt).integer)
-        if hasSameFields {
-            fieldCount = sharedFieldCount
-        } else {
-            fieldCount = Int(pack.element(next).integer)
-            next = pack.next(next)
-        }
-        contentAt = next
-        if !isReversed {
-            at = next
-            skip = (hasSameFields ? fieldCount : fieldCount &* 2) &+ 1
-        }
+    private mutating func readHead(after last: StreamID) {
+        let entry = bytes.entryHead(entryAt, after: last)
+        id = entry.id
+        isDeleted = entry.isDeleted
+        hasSameFields = entry.ownFields < 0
+        fieldCount = hasSameFields ? sharedFieldCount : entry.ownFields
+        contentAt = entry.contentAt
     }
 }

@@ -95,6 +95,7 @@ public struct StreamGroup {
     /// The `i`th consumer in the order of names.
     public func consumer(_ i: Int) -> ConsumerPointer { ConsumerPointer(head.pointee.consumers[i]) }
 
+    /// The consumer of this name.
     public func consumer(_ name: ByteView) -> ConsumerPointer? {
         head.pointee.consumers.find(name).map { ConsumerPointer($0) }
     }
@@ -104,6 +105,7 @@ public struct StreamGroup {
         ConsumerPointer(head.pointee.numbers.unsafelyUnwrapped[Int(entry.owner)].unsafelyUnwrapped)
     }
 
+    /// What is known of an entry that is pending; nil if it is not.
     public func pendingEntry(_ id: StreamID) -> PendingEntry? { head.pointee.pending.find(id)?.record }
 
     public var firstPending: PendingEntry? { head.pointee.pending.first }

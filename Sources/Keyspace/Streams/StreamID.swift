@@ -3,7 +3,9 @@ import Base
 /// The ID of a stream's entry: milliseconds since 1970 and a sequence number, ordered as a pair
 /// (redis.io, "Redis Streams"). No entry has the ID 0-0.
 public struct StreamID: Comparable, Hashable, Sendable {
+    /// Milliseconds since 1970, or whatever its maker chose.
     public var ms: UInt64
+    /// Tells IDs of the same millisecond apart.
     public var seq: UInt64
 
     @inline(__always)

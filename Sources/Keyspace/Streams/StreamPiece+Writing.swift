@@ -29,139 +29,149 @@ public struct StreamFields {
     }
 }
 
-/// Writes elements one after another at a listpack's end; room is there.
-private struct Appender {
+/// Writes a piece's bytes one after another, and counts those of Redis' node; room is there.
+struct StreamPieceWriter {
     var at: UnsafeMutablePointer<UInt8>
-    var elements = 0
+    var nodeBytes = 0
 
     @inline(__always)
-    mutating func append(_ element: Listpack.NewElement) {
-        element.write(to: at)
-        at += element.byteCount
-        elements &+= 1
+    init(_ at: UnsafeMutablePointer<UInt8>) { self.at = at }
+
+    /// A field or value.
+    @inline(__always)
+    mutating func put(_ view: ByteView) {
+        let element = Listpack.NewElement(view)
+        element.writeBody(to: at)
+        at += element.bodyCount
+        nodeBytes &+= element.byteCount
+    }
+
+    /// A field or value that is encoded already.
+    mutating func put(body: UnsafePointer<UInt8>, _ count: Int) {
+        memcpy(at, body, count)
+        at += count
+        nodeBytes &+= count &+ Listpack.tailBytes(count)
     }
 
     @inline(__always)
-    mutating func append(_ integer: Int64) {
-        if _fastPath(integer >= 0 && integer < 128) {
-            at[0] = UInt8(truncatingIfNeeded: integer)
-            at[1] = 1
-            at += 2
-            elements &+= 1
+    mutating func put(number: UInt64) {
+        var rest = number
+        while _slowPath(rest >= 128) {
+            at[0] = UInt8(truncatingIfNeeded: rest) | 128
+            at += 1
+            rest >>= 7
+        }
+        at[0] = UInt8(truncatingIfNeeded: rest)
+        at += 1
+    }
+
+    /// Counts an integer that only Redis' node has.
+    @inline(__always)
+    mutating func count(_ integer: Int64) { nodeBytes &+= Listpack.integerBytes(integer) }
+
+    /// An entry's beginning. `fields`: its number of fields, `flags`: what Redis' are.
+    @inline(__always)
+    mutating func putHead(_ id: StreamID, after last: StreamID, first: StreamID, _ flags: UInt8, _ fields: Int) {
+        let control = at
+        at += 1
+        var bits = flags
+        if id.ms == last.ms {
+            let step = id.seq &- last.seq
+            if step != 1 {
+                bits |= StreamPiece.Flag.sequence
+                put(number: step)
+            }
         } else {
-            append(Listpack.NewElement(integer: integer))
+            bits |= StreamPiece.Flag.later
+            put(number: id.ms &- last.ms)
+            if id.seq != 0 {
+                bits |= StreamPiece.Flag.sequence
+                put(number: id.seq)
+            }
+        }
+        control[0] = bits
+        let offset = id.offset(from: first)
+        nodeBytes &+= 2
+        count(offset.ms)
+        count(offset.seq)
+        if flags & StreamPiece.Flag.sameFields != 0 {
+            count(Int64(fields &+ 3))
+        } else {
+            put(number: UInt64(fields))
+            count(Int64(fields))
+            count(Int64(fields &* 2 &+ 4))
         }
     }
-
-    @inline(__always)
-    mutating func append(_ view: ByteView) { append(Listpack.NewElement(view)) }
 }
 
 extension StreamPiece {
-    /// The most bytes that an entry with these fields may take, in an empty piece or behind others.
+    /// The most bytes that an entry with these fields may take, be it behind others or alone behind its fields.
     @inline(__always)
-    static func room(for fields: StreamFields, bytes: Int) -> Int {
-        bytes &+ fields.count &* 20 &+ 64 &+ Listpack.emptyBytes
-    }
+    static func room(for fields: StreamFields, bytes: Int) -> Int { bytes &+ fields.count &* 10 &+ 32 }
 
-    /// Makes the listpack one with this entry's fields at its beginning and nothing else, `room(for:)` and the
-    /// fields once more being there.
+    /// Writes this entry's fields at the beginning of an empty piece, `room(for:)` being there for both.
     func begin(_ fields: StreamFields) {
-        Listpack.makeEmpty(pack.start)
-        var appender = Appender(at: pack.start + Listpack.headerBytes)
-        appender.append(0)
-        appender.append(0)
-        appender.append(Int64(fields.count))
-        for i in 0..<fields.count { appender.append(fields.field(i)) }
-        appender.append(0)
-        finish(appender)
+        var writer = StreamPieceWriter(head.pointee.bytes)
+        writer.put(number: UInt64(fields.count))
+        for i in 0..<fields.count { writer.put(fields.field(i)) }
+        finishBeginning(writer, fields.count)
     }
 
-    /// Adds an entry at the end. There is room for it and one owner. The counter of entries has been stepped.
+    /// The fields at the beginning have been written.
+    func finishBeginning(_ writer: StreamPieceWriter, _ fields: Int) {
+        head.pointee.used = UInt32(writer.at - head.pointee.bytes)
+        // Redis has a 0 behind the fields.
+        let nodeBytes = Listpack.emptyBytes + Listpack.integerBytes(Int64(fields)) + writer.nodeBytes + 2
+        head.pointee.nodeBytes = UInt32(nodeBytes)
+    }
+
+    /// Adds an entry at the end. There is room for it and one holder.
     @inline(__always)
     func append(_ id: StreamID, _ fields: StreamFields) {
-        let pack = pack
-        let same = hasFields(fields)
-        var appender = Appender(at: pack.start + pack.end)
-        let offset = id.offset(from: first)
-        appender.append(same ? Int64(Flag.sameFields) : 0)
-        appender.append(offset.ms)
-        appender.append(offset.seq)
-        if !same { appender.append(Int64(fields.count)) }
+        let flags = hasFields(fields) ? Flag.sameFields : 0
+        var writer = StreamPieceWriter(head.pointee.bytes + used)
+        writer.putHead(id, after: last, first: first, flags, fields.count)
         for i in 0..<fields.count {
-            if !same { appender.append(fields.field(i)) }
-            appender.append(fields.value(i))
+            if flags == 0 { writer.put(fields.field(i)) }
+            writer.put(fields.value(i))
         }
-        appender.append(Int64(appender.elements))
-        finish(appender)
+        finishEntry(writer, id)
+        head.pointee.live &+= 1
     }
 
+    /// An entry has been written at the end; the counters are the caller's.
     @inline(__always)
-    private func finish(_ appender: Appender) {
-        let pack = pack
-        appender.at[0] = 255
-        pack.setByteCount(appender.at - pack.start + 1)
-        let count = pack.countField
-        if _fastPath(count != Listpack.countUnknown) { pack.setCount(count &+ appender.elements) }
+    func finishEntry(_ writer: StreamPieceWriter, _ id: StreamID) {
+        head.pointee.lastAt = head.pointee.used
+        head.pointee.used = UInt32(truncatingIfNeeded: writer.at - head.pointee.bytes)
+        head.pointee.nodeBytes &+= UInt32(truncatingIfNeeded: writer.nodeBytes)
+        head.pointee.last = id
     }
 
     /// Whether the fields are, in this order, those at the piece's beginning.
     @inline(__always)
     private func hasFields(_ fields: StreamFields) -> Bool {
-        let pack = pack
-        var at = fieldCountAt
-        if pack.element(at).integer != Int64(fields.count) { return false }
-        at = pack.next(at)
+        let bytes = bytes
+        var at = 0
+        if bytes.number(&at) != UInt64(fields.count) { return false }
         for i in 0..<fields.count {
-            let element = pack.element(at)
-            if let bytes = element.bytes {
+            let element = bytes.element(at)
+            if let text = element.bytes {
                 let field = fields.field(i)
-                if element.byteCount != field.count || cs_equal(bytes, field.start, field.count) == 0 { return false }
+                if element.byteCount != field.count || cs_equal(text, field.start, field.count) == 0 { return false }
             } else if !Listpack.Probe(fields.field(i)).equals(element) {
                 return false
             }
-            at = pack.next(at)
+            at = bytes.next(at)
         }
         return true
     }
 
-    /// Marks the entry at a position as deleted; the counters are the caller's.
+    /// Marks the live entry at a position as deleted.
     @inline(__always)
-    func markDeleted(_ at: Int) { pack.start[at] |= Flag.deleted }
-
-    /// Bytes by which the listpack grows when the numbers of live and deleted entries change so.
-    func growth(live more: Int, deleted others: Int) -> Int {
-        func size(_ number: Int) -> Int { Listpack.NewElement(integer: Int64(number)).byteCount }
-        let (live, deleted) = (live, deleted)
-        return size(live + more) - size(live) + size(deleted + others) - size(deleted)
-    }
-
-    /// Adds to the numbers of live and deleted entries. There is room for `growth`; positions move by that much.
-    func count(live more: Int, deleted others: Int) {
-        // What shrinks goes first: there may be no room the other way round.
-        setCounter(Listpack.headerBytes, live + more)
-        if others != 0 { setCounter(pack.next(Listpack.headerBytes), deleted + others) }
-    }
-
-    /// Counts one more entry if that takes no more room than before.
-    @inline(__always)
-    func countOneMore() -> Bool {
-        let at = pack.start + Listpack.headerBytes
-        if _slowPath(at[0] >= 127) { return false }
-        at[0] &+= 1
-        return true
-    }
-
-    private func setCounter(_ at: Int, _ value: Int) {
-        let pack = pack
-        let element = Listpack.NewElement(integer: Int64(value))
-        let total = pack.byteCount
-        let rest = pack.next(at)
-        let grown = at + element.byteCount - rest
-        if grown != 0 {
-            memmove(pack.start + rest + grown, pack.start + rest, total - rest)
-            pack.setByteCount(total + grown)
-        }
-        element.write(to: pack.start + at)
+    func markDeleted(_ at: Int) {
+        head.pointee.bytes[at] |= Flag.deleted
+        head.pointee.live &-= 1
+        head.pointee.deleted &+= 1
     }
 }

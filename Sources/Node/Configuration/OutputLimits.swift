@@ -23,7 +23,9 @@ public enum ClientClass: Int, CaseIterable, Sendable {
 
 /// How much unsent output a client may pile up: bytes at once, or bytes for so many seconds. 0: any.
 public struct OutputLimit: Sendable, Equatable {
+    /// Bytes at which the client is cut off at once.
     public var hard: Int
+    /// Bytes past which it may not be for longer than `softSeconds`.
     public var soft: Int
     public var softSeconds: Int
 

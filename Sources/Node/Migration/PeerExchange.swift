@@ -5,11 +5,13 @@ public struct PeerRequest: Sendable {
     public var port: Int
     /// Each step (connecting, a write, a read) may take so long.
     public var timeoutMilliseconds: Int
+    /// What is sent.
     public var bytes: [UInt8]
     /// Lines that are waited for.
     public var replyLines: Int
 }
 
+/// What the other server answered.
 public struct PeerReply: Sendable {
     /// The lines that came, without their ends.
     public var lines: [[UInt8]] = []
