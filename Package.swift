@@ -45,10 +45,12 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O3"], .when(configuration: .release))],
             linkerSettings: [.linkedLibrary(":liblua5.1.a"), .linkedLibrary("m")]),
         layer("Scripting", ["Base", "CSystem", "CLua", "Commands"]),
-        layer("Node", ["Base", "CSystem", "CLua", "RESP", "Causality", "Keyspace", "Commands", "Scripting"]),
+        layer(
+            "Node",
+            ["Base", "CSystem", "CLua", "RESP", "Causality", "Storage", "Keyspace", "Commands", "Scripting"]),
         layer("Reactor", ["Base", "CSystem"]),
         .executableTarget(
-            name: "martlet-server", dependencies: ["Base", "CSystem", "Keyspace", "Node", "Reactor"],
+            name: "martlet-server", dependencies: ["Base", "CSystem", "Storage", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
         // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
         .target(

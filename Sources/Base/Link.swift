@@ -47,6 +47,21 @@ public struct LinkState: OptionSet, Sendable {
     /// A long command of this client runs, or its bytes are being parsed: while the shell is entered again it is
     /// neither read, nor sent to, nor closed.
     public static let held = LinkState(rawValue: 32)
+    /// Its replies wait for something (`LinkHandler.repliesWaitFor`); until then it is neither sent to nor read.
+    public static let waiting = LinkState(rawValue: 64)
+    /// There may be something to read once it no longer waits.
+    public static let readable = LinkState(rawValue: 128)
+    /// It has got a reply while it was waiting, so that it waits for what that reply waits for.
+    public static let answered = LinkState(rawValue: 256)
+}
+
+/// What has become of what replies wait for.
+public enum WaitStanding {
+    case pending
+    /// They may be sent.
+    case reached
+    /// It will never come about: they must not be sent, and their links are closed.
+    case lost
 }
 
 /// What a loop of the shell drives: one loop's share of the node.
@@ -77,6 +92,12 @@ open class LinkHandler {
 
     /// Runs everything parsed so far. The shell may reuse its arena afterwards.
     open func execute() {}
+
+    /// What the replies of this turn wait for before they may be sent, as a number for `standing`; 0: nothing.
+    open func repliesWaitFor() -> UInt64 { 0 }
+
+    /// How things stand with what replies wait for. Whoever brings it about wakes the shell.
+    open func standing(of number: UInt64) -> WaitStanding { .reached }
 
     /// `count` bytes went to a client and are no longer in its output.
     open func sent(_ link: LinkPointer, _ count: Int) {}

@@ -51,6 +51,19 @@ int cs_lock_for(uint32_t *word, unsigned microseconds) {
     return 1;
 }
 
+void cs_doorbell_ring(uint32_t *word) {
+    if (__atomic_exchange_n(word, 1, __ATOMIC_ACQ_REL) == 2) futex(word, FUTEX_WAKE, 1);
+}
+
+void cs_doorbell_wait(uint32_t *word, int milliseconds) {
+    uint32_t nothing = 0;
+    if (__atomic_compare_exchange_n(word, &nothing, 2, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        struct timespec left = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
+        syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, milliseconds < 0 ? NULL : &left, NULL, 0);
+    }
+    __atomic_store_n(word, 0, __ATOMIC_RELEASE);
+}
+
 void cs_unlock_wake(uint32_t *word) { futex(word, FUTEX_WAKE, 1); }
 
 size_t cs_allocator_figure(const char *name) {

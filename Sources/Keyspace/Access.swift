@@ -103,7 +103,8 @@ public struct Access {
     func emit(_ key: Key, _ dot: Dot, byClient: Bool = true, _ change: @autoclosure () -> Mutation.Change) {
         if _slowPath(partition.pointee.observers != 0) { tellObservers(key.view, byClient: byClient) }
         if _slowPath(shared.pointee.sink != nil) {
-            shared.pointee.sink?.record(
+            Partition.record(
+                partition,
                 Mutation(
                     database: database, key: key.view, slot: key.slot, dot: dot, timestamp: moment.wall,
                     change: change()))

@@ -98,7 +98,9 @@ extension Access {
     /// Stamps and emits a change to a whole slot of the database.
     func emitSlot(_ slot: Int, _ change: Mutation.Change) {
         let dot = nextDot(slot)
-        shared.pointee.sink?.record(
+        if shared.pointee.sink == nil { return }
+        Partition.record(
+            partition,
             Mutation(
                 database: database, key: ByteView(""), slot: slot, dot: dot, timestamp: moment.wall, change: change))
     }

@@ -20,6 +20,8 @@ public struct Partition {
     /// Keys past their deadline have been hidden, not removed (CLIENT PAUSE): a key that was not found may
     /// be there. Never taken back: it costs an insertion one look.
     var hidesExpired = false
+    /// Mutations have been recorded that the sink was not told to commit.
+    var hasOpenRecord = false
     /// Lookups by reading commands that found a key, and that did not.
     public var hits: UInt64 = 0
     public var misses: UInt64 = 0
@@ -53,11 +55,26 @@ public struct Partition {
     /// Gives the lock back, from the thread that took it.
     @inline(__always)
     public static func unlock(_ partition: UnsafeMutablePointer<Partition>) {
+        if _slowPath(partition.pointee.hasOpenRecord) { commit(partition) }
         cs_unlock(UnsafeMutableRawPointer(partition).assumingMemoryBound(to: UInt32.self))
     }
 }
 
 extension Partition {
+    /// Changes that another thread may see as soon as the lock is free are in the log before.
+    @inline(never)
+    private static func commit(_ partition: UnsafeMutablePointer<Partition>) {
+        partition.pointee.hasOpenRecord = false
+        partition.pointee.shared.pointee.sink?.commit()
+    }
+
+    /// Hands a mutation to the sink.
+    @inline(never)
+    static func record(_ partition: UnsafeMutablePointer<Partition>, _ mutation: Mutation) {
+        partition.pointee.hasOpenRecord = true
+        partition.pointee.shared.pointee.sink?.record(mutation)
+    }
+
     /// A key got this deadline.
     mutating func noteDeadline(_ deadline: Int64) {
         if deadline < earliestDeadline { setEarliestDeadline(deadline) }

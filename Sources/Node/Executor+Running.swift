@@ -18,6 +18,8 @@ extension Executor {
         statistics.add(.commandsProcessed, batchCount)
         lastTicks = cs_ticks()
         pausing = node.pause.until != 0 || isMonitored || node.busy.kind != nil
+        let isLogged = persistence != nil
+        if _slowPath(isLogged), refusesWrites { pausing = true }
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
         if _slowPath(isOverMemory || settings.maxMemory > 0) { checkMemory() }
         var i = 0
@@ -34,6 +36,7 @@ extension Executor {
             } else {
                 runSpecially(request)
             }
+            if _slowPath(isLogged) { commitRecord() }
             i &+= 1
         }
         batchCount = 0

@@ -60,6 +60,9 @@ extension Executor {
         if isOverMemory && usesMemory(session, command, words, count) && !isAttending {
             return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
         }
+        if refusesWrites && changesData(session, command, words, count) {
+            return reject(session, command, writeRefusal)
+        }
         if session.pointee.mode.contains(.subscribed) && !mayRunSubscribed(session, command) {
             let name = node.commands.fullNames[Int(command.pointee.index)]
             return reject(session, command, Executor.subscribedText(name))

@@ -90,6 +90,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// This loop's scripts.
     private(set) var scripts: ScriptRunner!
     let recentPeaks = RecentPeaks()
+    /// What the running command has changed, encoded, until it is logged.
+    var openRecord = ByteBuffer()
+    /// Nil while nothing is logged. The node's, which outlives its executors.
+    unowned(unsafe) var persistence: Persistence?
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -192,6 +196,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         state.pointee.countsFrequency = settings.countsFrequency
         node.keyspace.shared.pointee.packing.adopt(settings)
         slowTicks = slowThreshold
+        persistence?.policy = settings.syncPolicy
         statistics.histogramStep = settings.latencyTracking ? 1 : 0
         for session in roster {
             session.pointee.rules.bulkBytesMax = settings.bulkBytesMax
@@ -231,6 +236,22 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         runBatch()
         if _slowPath(!served.isEmpty) { resumeServed() }
         if _slowPath(broadcasts.arePending) { sendBroadcasts() }
+    }
+
+    public override func repliesWaitFor() -> UInt64 {
+        guard let persistence else { return 0 }
+        commitRecord()
+        return persistence.turnEnded()
+    }
+
+    public override func standing(of number: UInt64) -> WaitStanding {
+        persistence?.standing(of: number) ?? .reached
+    }
+
+    /// Logs what has been changed without a lock, while no other loop is there. Not inside a script.
+    @inline(never)
+    func commitRecord() {
+        if !isAttending { node.keyspace.shared.pointee.sink?.commit() }
     }
 
     public override func sent(_ link: LinkPointer, _ count: Int) {

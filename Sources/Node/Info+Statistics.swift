@@ -22,12 +22,13 @@ extension Info {
         add("rdb_current_bgsave_time_sec", -1)
         addZeros(
             "rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
-            "aof_enabled", "aof_rewrite_in_progress", "aof_rewrite_scheduled")
+            "aof_rewrite_in_progress", "aof_rewrite_scheduled")
+        add("aof_enabled", node.persistence == nil ? 0 : 1)
         add("aof_last_rewrite_time_sec", -1)
         add("aof_current_rewrite_time_sec", -1)
         add("aof_last_bgrewrite_status", "ok")
         addZeros("aof_rewrites", "aof_rewrites_consecutive_failures")
-        add("aof_last_write_status", "ok")
+        add("aof_last_write_status", node.persistence?.failure == nil ? "ok" : "err")
         addZeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size")
     }
 

@@ -16,6 +16,8 @@ public final class Node: @unchecked Sendable {
     /// One for each loop, in the loops' order.
     public private(set) var executors: [Executor] = []
     public let doors: Doors
+    /// Nil while changes are not logged.
+    public internal(set) var persistence: Persistence?
     public let pause = Pause()
     public let slowlog = Slowlog()
     public let latency = LatencyMonitor()

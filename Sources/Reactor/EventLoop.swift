@@ -42,6 +42,8 @@ public final class EventLoop: @unchecked Sendable {
     private var spare: (events: UnsafeMutablePointer<epoll_event>, arena: UnsafeMutablePointer<UInt8>)?
     /// Descriptors with more to send in the next turn, without an event.
     private var continuing: [Int32] = []
+    /// Links whose replies wait, and what for; in the order of these numbers.
+    private var waiting: [(number: UInt64, link: LinkPointer)] = []
     private let stopFlag: UnsafeMutablePointer<UInt32>
     private let keepalive: @Sendable () -> Int
     private var gathering = Gathering()
@@ -128,6 +130,7 @@ public final class EventLoop: @unchecked Sendable {
                 epoll, events, EventLoop.eventsMax, unread.isEmpty && continuing.isEmpty ? timeout : 0)
             eventIndex = 0
             handler.turnBegan(wall: cs_wall_us(), monotonic: cs_monotonic_ns())
+            if _slowPath(!waiting.isEmpty) { release() }
             readUnread()
             continueSending()
             dispatchEvents()
@@ -177,6 +180,7 @@ public final class EventLoop: @unchecked Sendable {
     /// Sends what there is to send. Links to be closed are cut off now, for their peers to see, and closed by the
     /// outer turn.
     private func finishDirtyNested() {
+        holdBack()
         let waiting = handler.dirty
         handler.dirty.removeAll(keepingCapacity: true)
         for link in waiting {
@@ -294,7 +298,9 @@ public final class EventLoop: @unchecked Sendable {
     @inline(__always)
     private func read(_ link: LinkPointer) {
         if _slowPath(isNested) && postpones(link) { return }
-        if _slowPath(!link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush, .unread])) { return drain(link) }
+        if _slowPath(!link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush, .unread, .waiting])) {
+            return drain(link)
+        }
         if _slowPath(!link.pointee.input.isEmpty) { return readOwn(link) }
         if Limits.arenaBytes &- arenaUsed < Limits.readBytes {
             handler.execute()
@@ -335,6 +341,7 @@ public final class EventLoop: @unchecked Sendable {
     /// A link that is being closed, or is to be read later anyway: notices only that the peer is gone.
     private func drain(_ link: LinkPointer) {
         if link.pointee.state.contains(.unread) { return }
+        if link.pointee.state.contains(.waiting) { return link.pointee.state.formUnion(.readable) }
         var byte: UInt8 = 0
         let count = recv(link.pointee.descriptor, &byte, 1, Int32(MSG_PEEK))
         if count == 0 || (count < 0 && cs_errno() != EAGAIN && cs_errno() != EINTR) {
@@ -343,11 +350,77 @@ public final class EventLoop: @unchecked Sendable {
         }
     }
 
+    // MARK: replies that wait
+
+    /// Takes links whose replies have to wait from those that are to be sent to.
+    @inline(__always)
+    private func holdBack() {
+        let number = handler.repliesWaitFor()
+        if _slowPath(number != 0 || !waiting.isEmpty) { holdBack(until: number) }
+    }
+
+    @inline(never)
+    private func holdBack(until number: UInt64) {
+        let dirty = handler.dirty
+        handler.dirty.removeAll(keepingCapacity: true)
+        for link in dirty {
+            link.pointee.state.remove(.dirty)
+            if link.pointee.state.contains(.waiting) {
+                waitAnew(link, number)
+            } else if number == 0 || link.pointee.state.contains(.close) || link.pointee.output.isEmpty {
+                handler.markDirty(link)
+            } else {
+                link.pointee.state.insert(.waiting)
+                waiting.append((number, link))
+            }
+        }
+    }
+
+    /// Something was added for a client that waits: what was pushed may go with what is there already.
+    private func waitAnew(_ link: LinkPointer, _ number: UInt64) {
+        if link.pointee.state.contains(.close) {
+            waiting.removeAll { $0.link == link }
+            link.pointee.state.remove(.waiting)
+            return handler.markDirty(link)
+        }
+        guard link.pointee.state.contains(.answered) else { return }
+        link.pointee.state.remove(.answered)
+        if number == 0 { return }
+        waiting.removeAll { $0.link == link }
+        waiting.append((number, link))
+    }
+
+    /// Sends replies that need not wait any more, and reads their clients again.
+    private func release() {
+        let standings = waiting.map { handler.standing(of: $0.number) }
+        let count = standings.firstIndex(of: .pending) ?? standings.count
+        if count == 0 { return }
+        let released = waiting[..<count].map(\.link)
+        waiting.removeFirst(count)
+        for (i, link) in released.enumerated() {
+            if standings[i] == .lost {
+                link.pointee.state.remove(.waiting)
+                close(link)
+                continue
+            }
+            let wasReadable = link.pointee.state.contains(.readable)
+            link.pointee.state.subtract([.waiting, .readable, .answered])
+            if link.pointee.state.contains(.closeAfterFlush) {
+                finish(link)
+            } else if !flush(link) {
+                close(link)
+            } else if wasReadable && !link.pointee.state.contains(.unread) {
+                queueUnread(link)
+            }
+        }
+    }
+
     // MARK: sending and closing
 
     private func finishDirty() {
         isFinishing = true
         defer { isFinishing = false }
+        holdBack()
         // Closing may make others dirty; the list is walked by index.
         var i = 0
         while i < handler.dirty.count {
@@ -417,6 +490,7 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private func close(_ link: LinkPointer) {
+        if link.pointee.state.contains(.waiting) { waiting.removeAll { $0.link == link } }
         if link.pointee.state.contains(.unread) { unread.removeAll { $0 == link } }
         handler.closed(link)
         let descriptor = link.pointee.descriptor
@@ -431,7 +505,7 @@ public final class EventLoop: @unchecked Sendable {
     private func closeAll() {
         for i in 0..<linkCapacity {
             guard let link = links[i] else { continue }
-            _ = flush(link)
+            if !link.pointee.state.contains(.waiting) { _ = flush(link) }
             close(link)
         }
         for listener in listeners where listener.isTCP && listener.descriptor >= 0 { Glibc.close(listener.descriptor) }

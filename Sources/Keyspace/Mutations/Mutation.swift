@@ -53,4 +53,7 @@ public struct Mutation {
 open class MutationSink: @unchecked Sendable {
     public init() {}
     open func record(_ mutation: Mutation) {}
+    /// What has been recorded by this thread belongs together and is complete: a command's, a transaction's, a
+    /// script's changes. Called before any lock is given up under which they were made; also when there are none.
+    open func commit() {}
 }

@@ -49,8 +49,9 @@ extension Access {
     private func changedQuietly(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> StreamChange) {
         let dot = nextDot(key.slot)
         _ = restamped(slot, key, dot)
-        if let sink = shared.pointee.sink {
-            sink.record(
+        if shared.pointee.sink != nil {
+            Partition.record(
+                partition,
                 Mutation(
                     database: database, key: key.view, slot: key.slot, dot: dot, timestamp: moment.wall,
                     change: .stream(change())))

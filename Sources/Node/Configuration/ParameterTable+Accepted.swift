@@ -1,5 +1,4 @@
 extension ParameterTable {
-    private static let noStorage = "this version has no storage engine yet; all data is in memory only"
     private static let noReplication = "this version has no replication yet"
     private static let encryption = Parameter.Use.refused(
         "this version has no TLS yet", reply: "Unable to update TLS configuration. Check server logs.")
@@ -9,10 +8,10 @@ extension ParameterTable {
             + "Jemalloc like the one shipped by default with the Redis source distribution")
 
     static let persistenceParameters = [
-        Parameter("appendonly", .yesNo, "no", [], .refused(noStorage)),
-        Parameter("appendfsync", .choice(["everysec", "always", "no"]), "everysec", [], .accepted),
+        Parameter("appendonly", .yesNo, "no", .immutable),
+        Parameter("appendfsync", .choice(["everysec", "always", "no"]), "everysec"),
         Parameter("appendfilename", .text(.notEmptyNotPath), "appendonly.aof", .immutable, .accepted),
-        Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable, .accepted),
+        Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable),
         Parameter("no-appendfsync-on-rewrite", .yesNo, "no", [], .accepted),
         Parameter("auto-aof-rewrite-percentage", .integer(naturalInt32), "100", [], .accepted),
         Parameter("auto-aof-rewrite-min-size", .memory(bytes), "67108864", [], .accepted),

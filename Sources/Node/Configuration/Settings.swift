@@ -140,6 +140,9 @@ public final class Settings: Sendable {
 
     // Storage (for later).
     public let appendOnly: Bool
+    /// Where the log is, inside `directory`.
+    public let appendDirectory: String
+    public let syncPolicy: SyncPolicy
     /// Seconds and changes, as CONFIG GET shows them.
     public let saveRules: String
     public let dbFileName: String
@@ -210,6 +213,13 @@ public final class Settings: Sendable {
         streamNodeMaxBytes = values.integer("stream-node-max-bytes")
         streamNodeMaxEntries = values.integer("stream-node-max-entries")
         appendOnly = values.flag("appendonly")
+        appendDirectory = values.text("appenddirname")
+        syncPolicy =
+            switch values.text("appendfsync") {
+            case "always": .always
+            case "no": .never
+            default: .everySecond
+            }
         saveRules = values.text("save")
         dbFileName = values.text("dbfilename")
     }

@@ -139,6 +139,9 @@ extension ScriptRunner {
         {
             return "-OOM command not allowed when used memory > 'maxmemory'."
         }
+        if _slowPath(executor.refusesWrites && flags.contains(.write)) && !signals.hasWritten {
+            return "-" + executor.writeRefusal
+        }
         if flags.contains(.write) && _slowPath(!signals.mayWrite()) {
             return "Script killed by user with SCRIPT KILL."
         }

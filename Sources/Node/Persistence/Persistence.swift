@@ -1,0 +1,170 @@
+import Base
+import CSystem
+import Keyspace
+import Storage
+import Synchronization
+
+/// When changes are made durable (`appendfsync`).
+public enum SyncPolicy: UInt32, Sendable {
+    /// Before the reply.
+    case always
+    /// At most a second later.
+    case everySecond
+    /// When the system likes to.
+    case never
+}
+
+/// What makes changes last: the node's commit log, and its writer, for which the shell has a thread.
+///
+/// Loops add records (CommitLogSink) and say at the end of each turn that they have; the writer puts all that has
+/// come together to disk at once (group commit). Under `always`, replies wait until the log is durable up to where
+/// it was when their turn ended: so none leaves, not even to a reader of a new value, before the value is safe.
+public final class Persistence: @unchecked Sendable {
+    let log: Log
+    public let directory: DataDirectory
+    private let bell = Doorbell()
+    private let policyWord: UnsafeMutablePointer<UInt32>
+    private let flags: UnsafeMutablePointer<UInt32>
+    private let state = Mutex(State())
+
+    private struct State {
+        /// Why writes are refused.
+        var failure: String?
+        var wake: [@Sendable () -> Void] = []
+    }
+
+    /// Places in `flags`.
+    private enum Flag {
+        static let stopping = 0
+        static let refusing = 1
+        /// Nothing can be made durable any more.
+        static let failed = 2
+        static let count = 3
+    }
+
+    /// How long records gather unless somebody waits for them.
+    private static let gatheringMilliseconds: Int32 = 5
+    private static let retryMilliseconds: Int32 = 200
+    private static let second: UInt64 = 1_000_000_000
+
+    public init(_ log: Log, _ directory: DataDirectory, _ policy: SyncPolicy) {
+        self.log = log
+        self.directory = directory
+        policyWord = .allocate(capacity: 1)
+        policyWord.initialize(to: policy.rawValue)
+        flags = .allocate(capacity: Flag.count)
+        flags.initialize(repeating: 0, count: Flag.count)
+    }
+
+    deinit {
+        policyWord.deallocate()
+        flags.deallocate()
+    }
+
+    /// `appendfsync`; CONFIG SET changes it. From any thread.
+    public var policy: SyncPolicy {
+        get { SyncPolicy(rawValue: cs_load_u32(policyWord)).unsafelyUnwrapped }
+        set {
+            cs_store_u32(policyWord, newValue.rawValue)
+            bell.ring()
+        }
+    }
+
+    /// Has the writer wake a loop whose replies may go. Before `run`.
+    public func connect(wake: @escaping @Sendable () -> Void) { state.withLock { $0.wake.append(wake) } }
+
+    // MARK: the loops'
+
+    /// A loop's turn is over: what it added is to be written. Answers which record its replies wait for, 0: none.
+    func turnEnded() -> UInt64 {
+        let last = log.last
+        if last == log.durable || cs_load_u32(flags + Flag.failed) != 0 { return 0 }
+        if last != log.written || policy == .always { bell.ring() }
+        return policy == .always ? last : 0
+    }
+
+    /// What has become of a record that replies wait for.
+    func standing(of number: UInt64) -> WaitStanding {
+        if log.durable >= number || policy != .always { return .reached }
+        return cs_load_u32(flags + Flag.failed) != 0 ? .lost : .pending
+    }
+
+    /// Writing commands are refused, for the reason that `failure` tells.
+    var refusesWrites: Bool { cs_load_u32(flags + Flag.refusing) != 0 }
+
+    public var failure: String? { state.withLock { $0.failure } }
+
+    // MARK: the writer's
+
+    /// Writes and syncs until `stop`, then once more.
+    public func run() {
+        var syncedAt = cs_monotonic_ns()
+        while cs_load_acquire_u32(flags + Flag.stopping) == 0 {
+            bell.wait(milliseconds: patience(syncedAt))
+            _ = attempt { () throws(DiskError) in try log.write() }
+            let now = cs_monotonic_ns()
+            switch policy {
+            case .always: sync(&syncedAt, now)
+            case .everySecond: if now &- syncedAt >= Persistence.second { sync(&syncedAt, now) }
+            case .never: syncedAt = now
+            }
+            if policy != .always || refusesWrites { pause() }
+        }
+        _ = attempt { () throws(DiskError) in
+            try log.write()
+            try log.sync()
+        }
+    }
+
+    /// Ends `run`, with everything written and synced. From any thread.
+    public func stop() {
+        cs_store_release_u32(flags + Flag.stopping, 1)
+        bell.ring()
+    }
+
+    /// How long nothing needs to be done without being asked for.
+    private func patience(_ syncedAt: UInt64) -> Int32 {
+        if refusesWrites { return Persistence.retryMilliseconds }
+        if policy != .everySecond || log.durable == log.written { return -1 }
+        let age = cs_monotonic_ns() &- syncedAt
+        return age >= Persistence.second ? 0 : Int32((Persistence.second - age) / 1_000_000) + 1
+    }
+
+    /// Lets records come together: one call for many costs less, and nobody waits for it.
+    private func pause() {
+        let nap = Doorbell()
+        nap.wait(milliseconds: refusesWrites ? Persistence.retryMilliseconds : Persistence.gatheringMilliseconds)
+    }
+
+    private func sync(_ syncedAt: inout UInt64, _ now: UInt64) {
+        if log.durable == log.written { return syncedAt = now }
+        let isDone = attempt { () throws(DiskError) in try log.sync() }
+        syncedAt = cs_monotonic_ns()
+        if isDone && policy == .always { wakeLoops() }
+    }
+
+    private func wakeLoops() {
+        let loops = state.withLock { $0.wake }
+        for wake in loops { wake() }
+    }
+
+    /// Refuses writes from a failure on, until something of the kind works again; a sync that failed never does.
+    private func attempt(_ body: () throws(DiskError) -> Void) -> Bool {
+        do throws(DiskError) {
+            try body()
+        } catch {
+            state.withLock { $0.failure = error.reason }
+            cs_store_u32(flags + Flag.refusing, 1)
+            if error.operation == .sync {
+                cs_store_u32(flags + Flag.failed, 1)
+                wakeLoops()
+            }
+            return false
+        }
+        if refusesWrites {
+            cs_store_u32(flags + Flag.refusing, 0)
+            state.withLock { $0.failure = nil }
+        }
+        return true
+    }
+}
