@@ -148,7 +148,7 @@ extension Keyspace {
         }
         if !all.isEmpty {
             let forgotten = ForgottenReaders(all)
-            shared.pointee.disposer.dispose { forgotten.free() }
+            shared.pointee.disposer.dispose(objects: 0) { forgotten.free() }
         }
         shared.pointee.events?.flushed()
     }

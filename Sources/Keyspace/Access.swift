@@ -85,7 +85,7 @@ public struct Access {
     func removeExpired(_ slot: Slot, _ key: Key) {
         partition.pointee.expired &+= 1
         notify(.expired, "expired", key)
-        remove(slot, key, byClient: false)
+        remove(slot, key, byClient: false, .expiry)
     }
 
     // MARK: dots, mutations, watchers
@@ -240,7 +240,7 @@ public struct Access {
         guard let slot = tables.pointee.entries.find(key) else { return }
         partition.pointee.expired &+= 1
         notify(.expired, "expired", key)
-        free(unlink(slot, key))
+        free(unlink(slot, key), .expiry)
     }
 
     @inline(never)
@@ -288,21 +288,11 @@ public struct Access {
     }
 
     /// Deletes the key. `byClient`: a client wanted it, not the clock. Invalidates slots.
-    public func remove(_ slot: Slot, _ key: Key, byClient: Bool = true) {
+    public func remove(_ slot: Slot, _ key: Key, byClient: Bool = true, _ cause: LazyFreeing = .replacement) {
         let dot = nextDot(key.slot)
         let entry = unlink(slot, key)
         emit(key, dot, byClient: byClient, .delete)
-        free(entry)
-    }
-
-    /// Frees an entry that is in no table; what is large goes to the disposer.
-    func free(_ entry: Entry) {
-        if _slowPath(entry.isLarge) {
-            let address = UInt(bitPattern: entry.base)
-            shared.pointee.disposer.dispose { Entry(UnsafeMutableRawPointer(bitPattern: address)!).destroy() }
-        } else {
-            entry.destroy()
-        }
+        free(entry, cause)
     }
 
     // MARK: changing in place

@@ -100,7 +100,7 @@ public struct Eviction {
             Partition.lock(access.partition)
             defer { Partition.unlock(access.partition) }
             guard let slot = access.find(key), access.entry(slot).hasDeadline || !onlyVolatile else { return false }
-            access.remove(slot, key, byClient: false)
+            access.remove(slot, key, byClient: false, .eviction)
             access.notify(.evicted, "evicted", key)
             return true
         }

@@ -5,15 +5,18 @@ import Causality
 /// Emptying and exchanging whole databases. All partitions' locks are held by the caller.
 extension Keyspace {
     /// Removes all keys of one database, or of all (nil). The keys are gone when this returns; their
-    /// memory is freed by the disposer. Every slot that had keys takes a dot.
-    public func flush(database: Int?, moment: Moment) {
+    /// memory is freed by the disposer. Every slot that had keys takes a dot. `isLazy`: what is freed is counted as
+    /// freed in the background because the client wanted that.
+    public func flush(database: Int?, moment: Moment, isLazy: Bool = true) {
         let contents = DetachedTables(shared.pointee.reclaimer)
         for i in 0..<Limits.partitions {
             for index in database.map({ $0...$0 }) ?? 0...(databaseCount - 1) {
                 flush(i, index, moment, into: contents)
             }
         }
-        if !contents.isEmpty { shared.pointee.disposer.dispose { contents.free() } }
+        if !contents.isEmpty {
+            shared.pointee.disposer.dispose(objects: isLazy ? contents.count : 0) { contents.free() }
+        }
         forgetReaders()
     }
 
@@ -141,6 +144,9 @@ private final class DetachedTables: @unchecked Sendable {
     init(_ reclaimer: Reclaimer) { self.reclaimer = reclaimer }
 
     var isEmpty: Bool { entries.isEmpty }
+
+    /// Keys.
+    var count: Int { entries.reduce(0) { $0 + $1.count } }
 
     func add(_ database: inout PartitionDatabase) {
         entries.append(database.entries.detach())

@@ -105,12 +105,19 @@ public final class Keyspace: @unchecked Sendable {
 open class Disposer: @unchecked Sendable {
     public init() {}
 
-    /// Runs `work`, sooner or later, on any thread.
-    open func dispose(_ work: @escaping @Sendable () -> Void) { work() }
+    /// Runs `work`, sooner or later, on any thread. `objects`: how much it counts for in `pending` and `finished`,
+    /// which are about what clients wanted to be freed in the background.
+    open func dispose(objects: Int, _ work: @escaping @Sendable () -> Void) { work() }
+
+    /// Nothing that was handed over is still to be freed.
+    open var isIdle: Bool { true }
 
     /// Objects handed over and not freed yet.
     open var pending: Int { 0 }
 
-    /// Objects freed so far.
+    /// Objects freed since the start, or since `resetStatistics`.
     open var finished: Int { 0 }
+
+    /// Makes `finished` 0.
+    open func resetStatistics() {}
 }

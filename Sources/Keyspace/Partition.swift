@@ -149,6 +149,8 @@ public struct KeyspaceShared {
     public var sink: MutationSink?
     /// The classes of events that `events` wants to hear of (`KeyEvents`, raw). Relaxed atomic.
     public var eventMask: UInt32 = 0
+    /// See `lazyFreeing`. Relaxed atomic.
+    var lazyFreeingBits = LazyFreeing.unlink.rawValue
     /// Who hears of events; set before the loops run.
     public var events: KeyEventSink?
     public let packing = PackingLimits()

@@ -69,13 +69,4 @@ extension Entry {
     public func forEachPiece(_ body: (PieceFigures) -> Void) {
         if encoding == .pieces { pieces.forEachPiece(head, body) }
     }
-
-    /// Whether freeing the value takes so long that it should happen elsewhere.
-    var isLarge: Bool {
-        switch encoding {
-        case .block, .packedBlock: block.capacity > 1 << 20
-        case .pieces: pieces.count(head) > 64
-        default: false
-        }
-    }
 }

@@ -73,7 +73,7 @@ extension Executor {
         noteLatency("eviction-cycle", microseconds: Int((cs_monotonic_ns() &- started) / 1000))
         if pushes.areUnfinished { finishPushes() }
         // What the disposer has yet to free is as good as free.
-        return isDone || node.doors.disposer.pending > 0
+        return isDone || !node.doors.disposer.isIdle
     }
 
     /// `maxmemory-eviction-tenacity` in nanoseconds, as Redis reads it: 50 us per step up to 10, then 15 % more per

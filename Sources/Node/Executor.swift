@@ -193,6 +193,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     private func apply() {
         state.pointee.bulkBytesMax = settings.bulkBytesMax
         cs_store_u32(&node.keyspace.shared.pointee.eventMask, settings.keyspaceEvents.announced.rawValue)
+        node.keyspace.shared.pointee.lazyFreeing = settings.lazyFreeing
         state.pointee.countsFrequency = settings.countsFrequency
         node.keyspace.shared.pointee.packing.adopt(settings)
         slowTicks = slowThreshold

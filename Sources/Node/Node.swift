@@ -120,6 +120,7 @@ public final class Node: @unchecked Sendable {
             partition.pointee.expired = 0
         }
         errors.reset()
+        doors.disposer.resetStatistics()
     }
 
     /// A counter summed over all loops.

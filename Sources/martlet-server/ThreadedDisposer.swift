@@ -6,8 +6,15 @@ import Keyspace
 final class ThreadedDisposer: Disposer, @unchecked Sendable {
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
-    private var queue: [@Sendable () -> Void] = []
+    private struct Item {
+        let objects: Int
+        let work: @Sendable () -> Void
+    }
+
+    private var queue: [Item] = []
+    /// Items handed over and not done, and their objects.
     private var unfinished = 0
+    private var waiting = 0
     private var done = 0
     private var started = false
 
@@ -19,10 +26,11 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
         super.init()
     }
 
-    override func dispose(_ work: @escaping @Sendable () -> Void) {
+    override func dispose(objects: Int, _ work: @escaping @Sendable () -> Void) {
         pthread_mutex_lock(mutex)
-        queue.append(work)
+        queue.append(Item(objects: objects, work: work))
         unfinished += 1
+        waiting += objects
         // The thread exists from the first use on: most servers in tests never need it.
         if !started {
             started = true
@@ -32,16 +40,18 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
-    override var pending: Int {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return unfinished
-    }
+    override var isIdle: Bool { withLock { unfinished == 0 } }
 
-    override var finished: Int {
+    override var pending: Int { withLock { waiting } }
+
+    override var finished: Int { withLock { done } }
+
+    override func resetStatistics() { withLock { done = 0 } }
+
+    private func withLock<R>(_ body: () -> R) -> R {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        return done
+        return body()
     }
 
     private func startThread() {
@@ -55,17 +65,23 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
         pthread_detach(thread)
     }
 
+    private func finish(_ item: Item) {
+        item.work()
+        withLock {
+            unfinished -= 1
+            waiting -= item.objects
+            done += item.objects
+        }
+    }
+
     private func run() -> Never {
         while true {
             pthread_mutex_lock(mutex)
             while queue.isEmpty { pthread_cond_wait(condition, mutex) }
-            let work = queue.removeFirst()
+            let items = queue
+            queue = []
             pthread_mutex_unlock(mutex)
-            work()
-            pthread_mutex_lock(mutex)
-            unfinished -= 1
-            done += 1
-            pthread_mutex_unlock(mutex)
+            for item in items { finish(item) }
         }
     }
 }

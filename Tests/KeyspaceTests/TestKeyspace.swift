@@ -108,17 +108,24 @@ final class TestKeyspace {
 
 /// Frees nothing until told to.
 final class HoldingDisposer: Disposer, @unchecked Sendable {
-    private let waiting = Mutex<[@Sendable () -> Void]>([])
+    private let waiting = Mutex<[(objects: Int, work: @Sendable () -> Void)]>([])
 
-    override func dispose(_ work: @escaping @Sendable () -> Void) { waiting.withLock { $0.append(work) } }
+    override func dispose(objects: Int, _ work: @escaping @Sendable () -> Void) {
+        waiting.withLock { $0.append((objects, work)) }
+    }
 
-    override var pending: Int { waiting.withLock { $0.count } }
+    override var isIdle: Bool { waiting.withLock { $0.isEmpty } }
+
+    override var pending: Int { waiting.withLock { $0.reduce(0) { $0 + $1.objects } } }
+
+    /// How often something was handed over.
+    var items: Int { waiting.withLock { $0.count } }
 
     func run() {
         let work = waiting.withLock { held in
             defer { held = [] }
             return held
         }
-        for item in work { item() }
+        for item in work { item.work() }
     }
 }

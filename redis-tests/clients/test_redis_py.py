@@ -704,7 +704,8 @@ PasswordResp3 = resp3(Password)
 class Asyncio(Case):
     def run_async(self, f):
         async def go():
-            r = redis.asyncio.Redis(port=self.server.port, protocol=self.protocol, socket_timeout=20)
+            r = redis.asyncio.Redis(port=self.server.port, protocol=self.protocol, socket_timeout=20,
+                                    max_connections=500)
             try:
                 await asyncio.wait_for(f(r), 60)
             finally:

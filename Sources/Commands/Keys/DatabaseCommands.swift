@@ -54,12 +54,13 @@ extension KeyCommands {
 }
 
 extension Call {
-    // SYNC and ASYNC are the same here: the keys are gone at once, their memory is freed in the background.
+    // SYNC and ASYNC differ in what INFO counts: the keys are gone at once, their memory is freed in the background.
     fileprivate func flush(everything: Bool) {
         if count > 2 || (count == 2 && !self[1].isWord("sync") && !self[1].isWord("async")) {
             return fail(ErrorText.syntax)
         }
-        keyspace.flush(database: everything ? nil : database, moment: state.pointee.moment)
+        let isLazy = count == 2 ? self[1].isWord("async") : keyspace.shared.pointee.lazyFreeing.contains(.flush)
+        keyspace.flush(database: everything ? nil : database, moment: state.pointee.moment, isLazy: isLazy)
         reply.ok()
     }
 

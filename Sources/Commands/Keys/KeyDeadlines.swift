@@ -203,7 +203,7 @@ extension Call {
             return reply.integer(0)
         }
         if deadline <= now {
-            access.remove(slot, key)
+            access.remove(slot, key, .expiry)
             access.notify(.generic, "del", key)
         } else {
             access.setDeadline(slot, key, deadline)

@@ -15,7 +15,7 @@ extension KeyCommands {
                 Argument("key", .key, multiple: true)
             ],
             tips: ["request_policy:multi_shard", "response_policy:agg_sum"]
-        ) { Call($0).delete() },
+        ) { Call($0).delete(.deletion) },
         Command(
             "unlink", arity: -2, [.write, .fast], categories: .keyspace,
             keys: [.rest(1, [.remove, .delete])],
@@ -25,7 +25,7 @@ extension KeyCommands {
                 Argument("key", .key, multiple: true)
             ],
             tips: ["request_policy:multi_shard", "response_policy:agg_sum"]
-        ) { Call($0).delete() },
+        ) { Call($0).delete(.unlink) },
         Command(
             "exists", arity: -2, [.readonly, .fast], categories: .keyspace,
             keys: [.rest(1, .readOnly)],
@@ -72,14 +72,13 @@ extension Call {
         return entry
     }
 
-    // DEL and UNLINK differ in name only: large values are freed in the background either way.
-    fileprivate func delete() {
+    fileprivate func delete(_ cause: LazyFreeing) {
         var removed = 0
         for word in 1..<count {
             let key = key(word)
             let access = access(key)
             guard let slot = access.find(key) else { continue }
-            access.remove(slot, key)
+            access.remove(slot, key, cause)
             access.notify(.generic, "del", key)
             removed &+= 1
         }

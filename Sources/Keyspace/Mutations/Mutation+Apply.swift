@@ -86,7 +86,7 @@ extension Access {
         let removed = entries(of: slot, database)
         for entry in removed where partition.pointee.observers != 0 { tellWatchers(entry.key) }
         unlinkAll(removed)
-        removed.forEach(free)
+        removed.forEach { free($0) }
         emitSlot(slot, .flush)
     }
 

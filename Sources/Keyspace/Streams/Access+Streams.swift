@@ -86,7 +86,9 @@ extension Access {
         changedQuietly(slot, key, .destroyGroup(name))
         if group.isLarge {
             let address = UInt(bitPattern: group.head)
-            shared.pointee.disposer.dispose { StreamGroup(UnsafeMutableRawPointer(bitPattern: address)!).free() }
+            shared.pointee.disposer.dispose(objects: 0) {
+                StreamGroup(UnsafeMutableRawPointer(bitPattern: address)!).free()
+            }
         } else {
             group.free()
         }

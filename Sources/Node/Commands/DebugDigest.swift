@@ -58,6 +58,25 @@ struct DebugDigest {
         }
     }
 
+    private mutating func addElements(of list: Entry) {
+        var cursor = list.listCursor(from: 0, towards: .back)
+        while let element = cursor.next() { element.withView { addOrdered($0) } }
+    }
+
+    private mutating func addEntries(_ stream: Stream) {
+        var cursor = stream.entries()
+        while cursor.next() {
+            withUnsafeTemporaryAllocation(of: UInt8.self, capacity: StreamID.textMax) { text in
+                let start = text.baseAddress.unsafelyUnwrapped
+                addOrdered(ByteView(UnsafePointer(start), cursor.id.write(start, separator: 46)))
+            }
+            cursor.forEachField { field, value in
+                field.withView { addOrdered($0) }
+                value.withView { addOrdered($0) }
+            }
+        }
+    }
+
     /// Adds a value: its type, its contents, and whether it expires.
     mutating func add(valueOf entry: Entry) {
         addOrdered(entry.type == .stream ? 6 : Int(entry.type.rawValue))
@@ -66,7 +85,8 @@ struct DebugDigest {
         case .set: addMembers(entry)
         case .hash: addFields(entry)
         case .sortedSet: addElements(SortedSet(entry))
-        case .list, .stream: break
+        case .list: addElements(of: entry)
+        case .stream: addEntries(entry.stream)
         }
         if entry.hasDeadline { addUnordered(ByteView("!!expire!!")) }
     }

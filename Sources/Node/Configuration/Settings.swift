@@ -101,11 +101,7 @@ public final class Settings: Sendable {
     public let activeExpireEffort: Int
     /// Bytes that the scripts of a loop may use, and its functions; 0: no limit.
     public let luaMemoryLimit: Int
-    public let lazyEviction: Bool
-    public let lazyExpire: Bool
-    public let lazyServerDelete: Bool
-    public let lazyUserDelete: Bool
-    public let lazyUserFlush: Bool
+    public let lazyFreeing: LazyFreeing
 
     // Observation.
     /// -1: off; 0: everything.
@@ -186,11 +182,7 @@ public final class Settings: Sendable {
         lfuDecayMinutes = values.integer("lfu-decay-time")
         activeExpireEffort = values.integer("active-expire-effort")
         luaMemoryLimit = values.integer("script-memory-limit")
-        lazyEviction = values.flag("lazyfree-lazy-eviction")
-        lazyExpire = values.flag("lazyfree-lazy-expire")
-        lazyServerDelete = values.flag("lazyfree-lazy-server-del")
-        lazyUserDelete = values.flag("lazyfree-lazy-user-del")
-        lazyUserFlush = values.flag("lazyfree-lazy-user-flush")
+        lazyFreeing = LazyFreeing(values)
         slowlogMicroseconds = values.integer("slowlog-log-slower-than")
         slowlogLength = values.integer("slowlog-max-len")
         latencyThresholdMilliseconds = values.integer("latency-monitor-threshold")

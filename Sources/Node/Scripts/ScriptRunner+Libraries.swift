@@ -41,7 +41,7 @@ extension ScriptRunner {
         }
         if current.isEmpty, let old = interpreters[1] {
             interpreters[1] = nil
-            executor.node.doors.disposer.dispose { old.free() }
+            executor.node.doors.disposer.dispose(objects: 0) { old.free() }
         }
         let known = Set(libraries.functions.values.map(\.library))
         for library in current where !known.contains(library.id) { load(library) }

@@ -112,7 +112,7 @@ final class ScriptRunner {
         compiled.removeAll()
         guard let old = interpreters[0] else { return }
         interpreters[0] = nil
-        executor.node.doors.disposer.dispose { old.free() }
+        executor.node.doors.disposer.dispose(objects: 0) { old.free() }
     }
 
     /// Gives back what has been flushed, and lets other loops know what the interpreters hold. A small heap's garbage
