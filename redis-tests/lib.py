@@ -129,6 +129,22 @@ class Server:
             self.stop()
         raise ServerError("the server did not start (%s): %s\n%s" % (last, shlex.join(words), tail))
 
+    def kill(self):
+        """Ends the process as kill -9 does; its directory stays."""
+        end_group(self.proc)
+
+    def resume(self, limit=20):
+        """Starts the process again, in its directory and at its port."""
+        with open(os.path.join(self.dir, "output"), "ab") as out:
+            self.proc = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=out,
+                                         stderr=subprocess.STDOUT, cwd=self.dir, start_new_session=True)
+        end = time.monotonic() + limit
+        while time.monotonic() < end and self.proc.poll() is None:
+            if answers(self.port):
+                return self
+            time.sleep(0.01)
+        raise ServerError("the server did not start again: " + self.output()[-800:])
+
     def output(self):
         try:
             with open(os.path.join(self.dir, "output"), "rb") as f:

@@ -262,6 +262,8 @@ extension Executor {
     func resume(_ session: SessionPointer) {
         precondition(batchCount == 0, "resuming a client while a batch is being made or run")
         session.pointee.mode.subtract([.suspended, .pushedBack])
+        let link = session.pointee.link
+        if link.pointee.state.contains(.waiting) { link.pointee.state.insert(.answered) }
         setBlock(session, nil)
         parseOwn(session)
         runBatch()

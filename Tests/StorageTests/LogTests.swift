@@ -16,9 +16,12 @@ final class ScratchDirectory {
     deinit {
         let files = RealFileSystem()
         for name in (try? files.list(path)) ?? [] { try? files.remove(path + "/" + name) }
-        rmdir(path)
+        removeDirectory(path)
     }
 }
+
+/// Removes an empty directory.
+func removeDirectory(_ path: String) { rmdir(path) }
 
 @Suite struct LogTests {
     private let scratch = ScratchDirectory()

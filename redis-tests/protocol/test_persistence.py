@@ -1,0 +1,237 @@
+"""What was acknowledged is there after kill -9 and after an orderly end. Holds for redis-server 7.0.15 as well, but for
+the class about our own files."""
+import os
+import random
+import subprocess
+import threading
+import time
+import unittest
+
+import lib
+import testserver as ts
+from testserver import Closed, Conn, Err, pack
+
+
+class Case(unittest.TestCase):
+    def start(self, *words):
+        server = lib.Server(ts.template(), extra=("--appendonly", "yes") + words).start()
+        self.addCleanup(server.stop)
+        return server
+
+    def conn(self, server):
+        c = Conn(server)
+        self.addCleanup(c.close)
+        return c
+
+
+def commands(r):
+    """Random writes of all types, some of them in transactions and scripts."""
+    k = lambda: "k%d" % r.randrange(40)
+    v = lambda: r.choice(["", "x", str(r.randrange(10**6)), "long" * r.randrange(400), "\x00\xff"])
+    n = lambda: str(r.randrange(-50, 50))
+    one = [
+        lambda: ("SET", k(), v()), lambda: ("SET", k(), v(), "PX", 10**8), lambda: ("APPEND", k(), v()),
+        lambda: ("INCRBY", k(), n()), lambda: ("SETRANGE", k(), r.randrange(600), v()), lambda: ("SETBIT", k(), r.randrange(999), 1),
+        lambda: ("DEL", k(), k()), lambda: ("UNLINK", k()), lambda: ("EXPIRE", k(), 10**6), lambda: ("PERSIST", k()),
+        lambda: ("RENAME", k(), k()), lambda: ("COPY", k(), k(), "REPLACE"), lambda: ("MOVE", k(), 1),
+        lambda: ("LPUSH", k(), v(), v(), v()), lambda: ("RPUSH", k(), v()), lambda: ("LPOP", k(), 2), lambda: ("LSET", k(), 0, v()),
+        lambda: ("LREM", k(), 1, "x"), lambda: ("LINSERT", k(), "AFTER", "x", v()), lambda: ("LTRIM", k(), 1, -2),
+        lambda: ("LMOVE", k(), k(), "LEFT", "RIGHT"),
+        lambda: ("SADD", k(), v(), n(), n()), lambda: ("SREM", k(), n()), lambda: ("SPOP", k()), lambda: ("SMOVE", k(), k(), n()),
+        lambda: ("SUNIONSTORE", k(), k(), k()), lambda: ("HSET", k(), v(), v(), n(), n()), lambda: ("HDEL", k(), n()),
+        lambda: ("HINCRBY", k(), n(), n()), lambda: ("HINCRBYFLOAT", k(), n(), "0.5"),
+        lambda: ("ZADD", k(), n(), v(), n(), n()), lambda: ("ZINCRBY", k(), n(), n()), lambda: ("ZPOPMIN", k()),
+        lambda: ("ZREMRANGEBYSCORE", k(), -5, 5), lambda: ("ZUNIONSTORE", k(), 2, k(), k()), lambda: ("PFADD", k(), v(), n()),
+        lambda: ("GEOADD", k(), r.randrange(-170, 170), r.randrange(-80, 80), v()), lambda: ("PFMERGE", k(), k()),
+        lambda: ("XADD", k(), "*", v(), v()), lambda: ("XADD", k(), "MAXLEN", "~", 5, "*", "f", v()),
+        lambda: ("XGROUP", "CREATE", k(), "g", "0", "MKSTREAM"), lambda: ("XREADGROUP", "GROUP", "g", "c", "STREAMS", k(), ">"),
+        lambda: ("XDEL", k(), "0-1"), lambda: ("XTRIM", k(), "MAXLEN", 3), lambda: ("SORT", k(), "ALPHA", "STORE", k()),
+        lambda: ("EVAL", "redis.call('set',KEYS[1],ARGV[1]) return redis.call('rpush',KEYS[2],ARGV[1])", 2, k(), k(), v()),
+        lambda: ("BITOP", "XOR", k(), k(), k()), lambda: ("GETDEL", k()), lambda: ("GETEX", k(), "EX", 10**6),
+    ]
+    rare = [lambda: ("FLUSHDB",), lambda: ("SWAPDB", 0, 1), lambda: ("SELECT", r.randrange(3))]
+    # A key of another type is only in the way of most commands.
+    while True:
+        if r.random() < 0.1:
+            yield ("DEL", k(), k(), k())
+        elif r.random() < 0.02:
+            yield r.choice(rare)()
+        elif r.random() < 0.1:
+            yield ("MULTI",)
+            for _ in range(r.randrange(5)):
+                yield r.choice(one)()
+            yield ("EXEC",)
+        else:
+            yield r.choice(one)()
+
+
+def facts(c):
+    """What a client can see of everything."""
+    out = [c("DEBUG", "DIGEST")]
+    for database in range(3):
+        c("SELECT", database)
+        for key in sorted(c("KEYS", "*")):
+            at = c("PEXPIRETIME", key)
+            out.append((database, key, c("TYPE", key), c("DEBUG", "DIGEST-VALUE", key), at))
+    return out
+
+
+class Restarts(Case):
+    def run_random(self, policy, loops, seed, end):
+        server = self.start("--appendfsync", policy, "--io-threads", str(loops))
+        for round in range(3):
+            c = self.conn(server)
+            stream = commands(random.Random(seed * 100 + round))
+            batch = [next(stream) for _ in range(1500)]
+            for i in range(0, len(batch), 50):
+                c.send(b"".join(pack(*words) for words in batch[i:i + 50]))
+                for _ in batch[i:i + 50]:
+                    try:
+                        c.reply()
+                    except Err:
+                        pass
+            try:
+                c("DISCARD")
+            except Err:
+                pass
+            before = facts(c)
+            self.assertGreater(len(before), 20)
+            end(server)
+            server.resume()
+            self.assertEqual(facts(self.conn(server)), before)
+
+    def test_kill_with_always(self):
+        for seed in range(3):
+            self.run_random("always", 1 + seed % 2, seed, lambda server: server.kill())
+
+    def test_kill_after_a_second_with_everysec(self):
+        def end(server):
+            time.sleep(1.5)
+            server.kill()
+        self.run_random("everysec", 2, 7, end)
+
+    def test_orderly_end(self):
+        def end(server):
+            server.proc.terminate()
+            server.proc.wait(10)
+        for policy in ("everysec", "no", "always"):
+            self.run_random(policy, 2, 8, end)
+
+
+class Load(Case):
+    """Clients write while the server is killed; what they were told is compared with what it knows afterwards."""
+
+    def write(self, port, i, told, stop):
+        c = None
+        try:
+            c = Conn(type("At", (), {"port": port}))
+            n = told[i] + 1
+            while not stop.is_set():
+                c.send(pack("MULTI") + pack("SET", "a:%d" % i, n) + pack("RPUSH", "b:%d" % i, n) + pack("EXEC"))
+                for _ in range(3):
+                    c.reply()
+                if c.reply() is not None:
+                    told[i] = n
+                n += 1
+        except (Closed, OSError):
+            pass
+        finally:
+            if c:
+                c.close()
+
+    def rounds(self, policy, loops, count):
+        server = self.start("--appendfsync", policy, "--io-threads", str(loops))
+        told = [0] * 6
+        r = random.Random(5)
+        for _ in range(count):
+            stop = threading.Event()
+            threads = [threading.Thread(target=self.write, args=(server.port, i, told, stop)) for i in range(len(told))]
+            for t in threads:
+                t.start()
+            time.sleep(r.uniform(0.02, 0.3))
+            server.kill()
+            stop.set()
+            for t in threads:
+                t.join()
+            server.resume()
+            c = Conn(server)
+            for i, last in enumerate(told):
+                value, elements = int(c("GET", "a:%d" % i) or 0), c("LRANGE", "b:%d" % i, 0, -1)
+                # No half of a transaction, no hole.
+                self.assertEqual([int(x) for x in elements], list(range(1, value + 1)))
+                if policy == "always":
+                    self.assertGreaterEqual(value, last)
+                told[i] = value
+            c.close()
+        self.assertGreater(min(told), 0)
+
+    def test_always(self):
+        self.rounds("always", 1, 8)
+        self.rounds("always", 2, 8)
+
+    def test_everysec(self):
+        self.rounds("everysec", 2, 8)
+
+
+class Files(Case):
+    """Our own: what is wrong with a directory is one clear line, and nothing is changed."""
+
+    def setUp(self):
+        if ts.REFERENCE:
+            self.skipTest("about Martlet's own files")
+
+    def refuses(self, server, text):
+        with self.assertRaises(lib.ServerError) as caught:
+            server.resume(limit=10)
+        self.assertIn(text, str(caught.exception))
+
+    def log(self, server):
+        folder = os.path.join(server.dir, "appendonlydir")
+        return os.path.join(folder, sorted(n for n in os.listdir(folder) if n.startswith("log-"))[0])
+
+    def filled(self):
+        server = self.start("--appendfsync", "always")
+        c = self.conn(server)
+        for i in range(50):
+            c("SET", "k%d" % i, "v" * 100)
+        server.kill()
+        return server
+
+    def test_a_second_process(self):
+        server = self.start()
+        other = subprocess.run(
+            server.argv()[:1] + ["--port", "0", "--dir", server.dir, "--appendonly", "yes"],
+            capture_output=True, text=True, timeout=20)
+        self.assertEqual(other.returncode, 1)
+        self.assertIn("in use by another process", other.stderr)
+        self.assertEqual(Conn(server)("PING"), "PONG")
+
+    def test_a_flipped_bit(self):
+        server = self.filled()
+        with open(self.log(server), "r+b") as f:
+            f.seek(300)
+            byte = f.read(1)[0]
+            f.seek(300)
+            f.write(bytes([byte ^ 4]))
+        self.refuses(server, "is damaged at byte")
+        with open(self.log(server), "r+b") as f:
+            f.seek(300)
+            f.write(bytes([byte]))
+        server.resume()
+        self.assertEqual(Conn(server)("DBSIZE"), 50)
+
+    def test_a_torn_end_costs_the_end(self):
+        server = self.filled()
+        size = os.path.getsize(self.log(server))
+        os.truncate(self.log(server), size - 1)
+        server.resume()
+        self.assertEqual(Conn(server)("DBSIZE"), 49)
+
+    def test_fewer_databases(self):
+        server = self.start("--appendfsync", "always")
+        c = self.conn(server)
+        c("SELECT", 9)
+        c("SET", "k", "v")
+        server.kill()
+        server.extra += ["--databases", "4"]
+        self.refuses(server, "database 9")
