@@ -6,7 +6,7 @@ SERVER := .build/release/martlet-server
 BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependency-import-check error
 # redis-server is what the client tests and benchmarks compare with.
 BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv ruby-sidekiq xz-utils
+TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv ruby-sidekiq strace xz-utils
 
 .PHONY: help run build test bench format fuzz fuzz-scripts thread-sanitizer build-packages test-packages
 
