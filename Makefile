@@ -8,7 +8,7 @@ BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependen
 BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv ruby-sidekiq strace xz-utils
 
-.PHONY: help run build test bench format fuzz fuzz-scripts thread-sanitizer build-packages test-packages
+.PHONY: help run build test bench format fuzz fuzz-scripts fuzz-payloads thread-sanitizer build-packages test-packages
 
 help:
 	@echo "make run               build, then serve on port $(PORT) with conf/martlet.conf (PORT=n: elsewhere)"
@@ -17,6 +17,7 @@ help:
 	@echo "make bench             compare with Valkey and Redis (bench/README.md)"
 	@echo "make fuzz              feed the request parser random input for SECONDS=$(SECONDS)"
 	@echo "make fuzz-scripts      feed the Lua sandbox random scripts for SECONDS=$(SECONDS)"
+	@echo "make fuzz-payloads     feed RESTORE random values for SECONDS=$(SECONDS)"
 	@echo "make thread-sanitizer  look for data races for SECONDS=$(SECONDS)"
 	@echo "make format            format all Swift files"
 
@@ -48,6 +49,9 @@ fuzz: build-packages
 
 fuzz-scripts: build-packages
 	@tools/fuzz-scripts $(SECONDS)
+
+fuzz-payloads: build-packages
+	@tools/fuzz-payloads $(SECONDS)
 
 thread-sanitizer: test-packages
 	@tools/thread-sanitizer $(SECONDS)

@@ -59,6 +59,13 @@ let package = Package(
         .executableTarget(
             name: "FuzzRequests", dependencies: ["FuzzOracles"], path: "Fuzz/FuzzRequests",
             swiftSettings: settings),
+        .target(
+            name: "PayloadOracle", dependencies: ["Base", "Keyspace", "Node"], path: "Fuzz/PayloadOracle",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "FuzzPayloads", dependencies: ["PayloadOracle", "FuzzMemory"], path: "Fuzz/FuzzPayloads",
+            swiftSettings: settings),
+        .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
         tests("StorageTests", ["Base", "CSystem", "Storage"]),
@@ -67,6 +74,7 @@ let package = Package(
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
         tests("ScriptingTests", ["Base", "Commands", "Scripting"]),
         tests(
-            "NodeTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting"]),
+            "NodeTests",
+            ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting", "PayloadOracle"]),
     ]
 )

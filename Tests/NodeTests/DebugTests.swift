@@ -16,6 +16,19 @@ struct DebugTests {
         #expect(server.run("DEBUG DIGEST-VALUE b") == "*1\r\n+d037c4eb8a8b36b602fbced4000daeab0714c1e3\r\n")
     }
 
+    @Test func digestsOfSequences() throws {
+        let server = try ServedNode()
+        for line in [
+            ["RPUSH", "l", "a", "12", "", "xyz"], ["RPUSH", "l", String(repeating: "y", count: 9000)],
+            ["XADD", "s", "5-1", "f", "1", "g", "hello"], ["XADD", "s", "18446744073709551615-7", "other", "2"],
+            ["XADD", "t", "1-1", "a", "b"], ["XGROUP", "CREATE", "t", "g", "0"], ["XDEL", "t", "1-1"],
+        ] { server.run(line) }
+        #expect(
+            server.run("DEBUG DIGEST-VALUE l s t")
+                == "*3\r\n+125b2eca23dc9bfec13f67fdabd789bdc513f79c\r\n"
+                + "+937b88a0721821f1662390be480eb0704af19292\r\n+06bd01623de1d087bbd377851096317b1af476a2\r\n")
+    }
+
     @Test func objectsStayWhereTheyAre() throws {
         let server = try ServedNode()
         server.run("SET k 12")

@@ -57,6 +57,7 @@ struct KeyEventTests {
         (["TTL k"], ["0:k keymiss"]),
         (["OBJECT ENCODING k"], []),
         (["MGET a b"], ["0:a keymiss", "0:b keymiss"]),
+        (["XREAD STREAMS a b 1 1"], ["0:a keymiss", "0:b keymiss", "0:a keymiss", "0:b keymiss"]),
         (["SET k v", "FLUSHALL"], []),
     ])
     func commandsAnnounceTheirEvents(_ commands: [String], _ expected: [String]) throws {

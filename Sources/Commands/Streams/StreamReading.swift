@@ -194,7 +194,11 @@ extension Call {
     ) -> Bool {
         let key = Key(self[wanted.firstKey + i])
         let access = access(key)
-        guard let slot = access.find(key) else { return false }
+        guard let slot = access.find(key) else {
+            // Missed again: as in Redis, it was looked for once with the words already.
+            access.missed(key)
+            return false
+        }
         let stream = access.entry(slot).stream
         if let name = wanted.group {
             guard let group = stream.group(name) else { return false }

@@ -32,7 +32,8 @@ extension SortedSetTree {
         settle(storage, leaf, place)
         head.pointee.spine.add(1, at: place)
         if at.index == 0 { head.pointee.spine.setKey(scoreKey(score), at: place) }
-        head.pointee.index.insert(hash, leaf.id)
+        // The piece may have moved: `leaf` is where it was.
+        head.pointee.index.insert(hash, storage.leaf.id)
     }
 
     /// The first element of all.

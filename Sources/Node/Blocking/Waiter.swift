@@ -58,7 +58,8 @@ final class Waiter: @unchecked Sendable {
         type = terms.type
         onRemoval = terms.onRemoval
         deadline = terms.deadline
-        due = terms.deadline
+        // Past the deadline, as in Redis: whole milliseconds would otherwise let it end up to one too early.
+        due = terms.deadline == .max ? .max : terms.deadline + 1
         needs = terms.needs
         spent = terms.spent
         database = session.pointee.database

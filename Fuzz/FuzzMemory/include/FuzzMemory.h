@@ -1,0 +1,1 @@
+// Nothing to call: linked in, the functions take the place of jemalloc's.

@@ -1,0 +1,1 @@
+../KeyspaceTests/KeyspaceState.swift

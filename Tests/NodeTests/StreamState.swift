@@ -1,0 +1,1 @@
+../KeyspaceTests/StreamState.swift
