@@ -34,6 +34,8 @@ let package = Package(
             cSettings: [.unsafeFlags(["-O3"], .when(configuration: .release))],
             linkerSettings: [.linkedLibrary("jemalloc"), .linkedLibrary("crypto")]),
         layer("Base", ["CSystem"]),
+        // Worlds for tests to run in: they go wrong as a seed says.
+        layer("Simulation", ["Base", "CSystem"]),
         layer("RESP", ["Base"]),
         layer("Causality", ["Base"]),
         layer("Keyspace", ["Base", "CSystem", "Causality"]),
@@ -58,6 +60,7 @@ let package = Package(
             swiftSettings: settings),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
+        tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),

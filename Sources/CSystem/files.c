@@ -5,41 +5,41 @@
 #include <sys/file.h>
 #include <sys/statvfs.h>
 
-#define ANSWER(result) ((result) < 0 ? -(int64_t)errno : (int64_t)(result))
+static int64_t answer(int64_t result) { return result < 0 ? -(int64_t)errno : result; }
 
-int64_t cs_file_open(const char *path, int flags) { return ANSWER(open(path, flags | O_CLOEXEC, 0644)); }
+int64_t cs_file_open(const char *path, int flags) { return answer(open(path, flags | O_CLOEXEC, 0644)); }
 
-int64_t cs_file_read(int fd, void *bytes, size_t count, int64_t at) { return ANSWER(pread(fd, bytes, count, at)); }
+int64_t cs_file_read(int fd, void *bytes, size_t count, int64_t at) { return answer(pread(fd, bytes, count, at)); }
 
 int64_t cs_file_write(int fd, const void *bytes, size_t count, int64_t at) {
-    return ANSWER(pwrite(fd, bytes, count, at));
+    return answer(pwrite(fd, bytes, count, at));
 }
 
-int64_t cs_file_sync(int fd) { return ANSWER(fdatasync(fd)); }
+int64_t cs_file_sync(int fd) { return answer(fdatasync(fd)); }
 
-int64_t cs_file_truncate(int fd, int64_t size) { return ANSWER(ftruncate(fd, size)); }
+int64_t cs_file_truncate(int fd, int64_t size) { return answer(ftruncate(fd, size)); }
 
 int64_t cs_file_size(int fd) {
     struct stat status;
     return fstat(fd, &status) ? -(int64_t)errno : (int64_t)status.st_size;
 }
 
-int64_t cs_file_lock(int fd) { return ANSWER(flock(fd, LOCK_EX | LOCK_NB)); }
+int64_t cs_file_lock(int fd) { return answer(flock(fd, LOCK_EX | LOCK_NB)); }
 
-int64_t cs_path_rename(const char *from, const char *to) { return ANSWER(rename(from, to)); }
+int64_t cs_path_rename(const char *from, const char *to) { return answer(rename(from, to)); }
 
-int64_t cs_path_link(const char *from, const char *to) { return ANSWER(link(from, to)); }
+int64_t cs_path_link(const char *from, const char *to) { return answer(link(from, to)); }
 
-int64_t cs_path_remove(const char *path) { return ANSWER(unlink(path)); }
+int64_t cs_path_remove(const char *path) { return answer(unlink(path)); }
 
-int64_t cs_path_make_directory(const char *path) { return ANSWER(mkdir(path, 0755)); }
+int64_t cs_path_make_directory(const char *path) { return answer(mkdir(path, 0755)); }
 
 int64_t cs_path_sync_directory(const char *path) {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return -(int64_t)errno;
-    int64_t answer = ANSWER(fsync(fd));
+    int64_t synced = answer(fsync(fd));
     close(fd);
-    return answer;
+    return synced;
 }
 
 int64_t cs_path_free_bytes(const char *path) {
