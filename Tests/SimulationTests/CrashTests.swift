@@ -283,7 +283,7 @@ import Testing
         @Sendable func crashInAllWays(_ disk: SimulatedFileSystem, _ findings: Findings) {
             let pending = disk.pending.count
             findings.mostPending = max(findings.mostPending, pending)
-            for subset in 0..<1 << UInt64(pending) {
+            for subset in 0..<UInt64(1) << UInt64(pending) {
                 findings.crashes += 1
                 findings.texts.insert(disk.afterCrash(keeping: .subset(subset)).text("/d/f") ?? "missing")
             }

@@ -12,7 +12,7 @@ import Testing
         var pair = Pair(directory.path, seed: seed)
         for step in 0..<400 {
             let (call, real, simulated) = pair.step()
-            try #require(real == simulated, "seed \(seed), step \(step), \(call)\n\(pair.simulated.trace)")
+            try #require(real == simulated, "step \(step), \(call)\n\(pair.simulated.trace)")
         }
         #expect(pair.simulated.injected == 0)
     }
@@ -60,7 +60,7 @@ private struct Pair {
     /// Mostly files in the directory or one below, also directories and what cannot be there.
     private mutating func path() -> String {
         let names = ["a", "b", "c", "d", "e", "e/a", "e/b", "f", "f/a", "e/f", "e/f/a", "missing/a", "a/a"]
-        let odd = ["", "./a", "e/../a", "e//b", "e/.", "..", String(repeating: "n", count: 256)]
+        let odd = ["./a", "e/../a", "e//b", "e/.", "e/..", "f/./a", String(repeating: "n", count: 256)]
         let name = below(12) == 0 ? odd[below(odd.count)] : names[below(names.count)]
         return directory + "/" + name
     }

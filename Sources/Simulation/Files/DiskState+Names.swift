@@ -1,33 +1,58 @@
 import Base
 import CSystem
 
-/// Paths, as the system's calls treat them. There are no links but hard ones and no permissions; `..` is taken for the
-/// component before it.
+/// Paths, as the system's calls treat them. There are no links but hard ones and no permissions; a slash at the end
+/// means nothing.
 extension DiskState {
     private static let longestName = 255
     private static let longestPath = 4095
 
-    /// The place that a path names, and the node there, if there is one. No place: the root.
-    private func resolve(_ path: String) throws(Refusal) -> (place: Place?, node: Int?) {
-        if path.isEmpty { throw Refusal(ENOENT) }
-        if path.utf8.count > Self.longestPath { throw Refusal(ENAMETOOLONG) }
-        var components: [String] = []
-        for component in path.split(separator: "/") where component != "." {
-            if component == ".." { _ = components.popLast() } else { components.append(String(component)) }
-        }
-        guard let name = components.popLast() else { return (nil, Self.root) }
-        var directory = Self.root
-        for component in components {
-            guard let next = try entry(component, in: directory) else { throw Refusal(ENOENT) }
-            directory = next
-        }
-        return (Place(directory: directory, name: name), try entry(name, in: directory))
+    /// What a path leads to: a place where something may be or not, or a directory by way of `.` or `..` or the root.
+    private enum Destination {
+        case place(Place)
+        case directory(Int)
+
+        var place: Place? { if case .place(let place) = self { place } else { nil } }
     }
 
-    private func entry(_ name: String, in node: Int) throws(Refusal) -> Int? {
-        guard let directory = directories[node] else { throw Refusal(ENOTDIR) }
-        if name.utf8.count > Self.longestName { throw Refusal(ENAMETOOLONG) }
-        return directory.cached[name]
+    private func walk(_ path: String) throws(Refusal) -> Destination {
+        if path.isEmpty { throw Refusal(ENOENT) }
+        if path.utf8.count > Self.longestPath { throw Refusal(ENAMETOOLONG) }
+        var way = [Self.root]
+        var last: Place?
+        for component in path.split(separator: "/") {
+            if let place = last { way.append(try step(to: place)) }
+            last = nil
+            switch component {
+            case ".": break
+            case "..": if way.count > 1 { way.removeLast() }
+            default: last = Place(directory: way[way.count - 1], name: String(component))
+            }
+        }
+        return last.map { .place($0) } ?? .directory(way[way.count - 1])
+    }
+
+    private func step(to place: Place) throws(Refusal) -> Int {
+        guard let node = try entry(place) else { throw Refusal(ENOENT) }
+        if directories[node] == nil { throw Refusal(ENOTDIR) }
+        return node
+    }
+
+    private func node(_ destination: Destination) throws(Refusal) -> Int? {
+        switch destination {
+        case .directory(let node): node
+        case .place(let place): try entry(place)
+        }
+    }
+
+    private func resolve(_ path: String) throws(Refusal) -> (place: Place?, node: Int?) {
+        let destination = try walk(path)
+        return (destination.place, try node(destination))
+    }
+
+    private func entry(_ place: Place) throws(Refusal) -> Int? {
+        if place.name.utf8.count > Self.longestName { throw Refusal(ENAMETOOLONG) }
+        return directories[place.directory]?.cached[place.name]
     }
 
     func existing(_ path: String) throws(Refusal) -> Int {
@@ -57,10 +82,10 @@ extension DiskState {
     }
 
     mutating func rename(_ path: String, to new: String, stamp: Int) throws(Refusal) {
-        let (from, source) = try resolve(path)
-        let (to, target) = try resolve(new)
-        guard let from, let to else { throw Refusal(EBUSY) }
-        guard let source else { throw Refusal(ENOENT) }
+        let (fromWay, toWay) = (try walk(path), try walk(new))
+        guard let from = fromWay.place, let to = toWay.place else { throw Refusal(EBUSY) }
+        guard let source = try entry(from) else { throw Refusal(ENOENT) }
+        let target = try entry(to)
         if directories[source] != nil, isInside(source, to.directory) { throw Refusal(EINVAL) }
         if let target, isInside(target, from.directory) { throw Refusal(ENOTEMPTY) }
         if source == target { return }
