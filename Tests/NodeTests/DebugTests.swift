@@ -29,6 +29,18 @@ struct DebugTests {
                 + "+937b88a0721821f1662390be480eb0704af19292\r\n+06bd01623de1d087bbd377851096317b1af476a2\r\n")
     }
 
+    @Test func serializedLengthsOfSequences() throws {
+        let server = try ServedNode()
+        for line in [
+            "XADD s 5-1 a 1 b 2", "XADD s 5-2 a x b yy", "XADD s 6-0 c 3", "XDEL s 5-2", "XGROUP CREATE s g 0",
+            "RPUSH l a 12 bc",
+        ] {
+            #expect(!server.run(line).hasPrefix("-"))
+        }
+        #expect(server.run("DEBUG OBJECT s").contains(" serializedlength:105 "))
+        #expect(server.run("DEBUG OBJECT l").contains(" serializedlength:19 "))
+    }
+
     @Test func objectsStayWhereTheyAre() throws {
         let server = try ServedNode()
         server.run("SET k 12")

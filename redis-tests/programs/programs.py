@@ -77,6 +77,8 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.assertTrue(self.server.alive(), "the server is gone")
         self.r = self.client()
+        # A program that was ended, and still seems to wait for a key, would be given this test's first job.
+        self.until(lambda: self.r.info("clients")["blocked_clients"] == 0, 10, "nobody waits")
         self.r.flushall()
         self.done = self.client(db=DONE, decode_responses=True)
 
