@@ -124,6 +124,29 @@ import Testing
         }
     }
 
+    /// After a sync that failed, where pages wait for the next one: nothing that a cut removed comes back.
+    @Test(arguments: 0..<100 as Range<UInt64>)
+    func pagesThatWaitForAnotherSync(seed: UInt64) throws {
+        var random = PRNG(seed: seed)
+        let disk = try diskWithFile(seed: seed, pages(9, 9, 9, 9))
+        disk.faults.failedSyncCleans = false
+        disk.faults.versionsPerPage = Int(1 + random.below(3))
+        let file = try disk.open("/d/f", .write)
+        for step in 1...UInt8(30) {
+            switch random.below(5) {
+            case 0: try file.truncate(to: Int64(random.below(20_000)))
+            case 1:
+                disk.failAt(1, of: .sync)
+                #expect(refusal { try file.sync() }?.code == EIO)
+            default: try file.write([UInt8](repeating: step, count: 3000), at: Int64(random.below(14_000)))
+            }
+            #expect(disk.afterCrash(keeping: .everything).contents("/d/f") == disk.contents("/d/f"))
+        }
+        try file.sync()
+        #expect(disk.pending == [])
+        #expect(disk.afterCrash(keeping: .nothing).contents("/d/f") == disk.contents("/d/f"))
+    }
+
     // MARK: Names
 
     @Test func nameWithoutDirectorySyncVanishes() throws {

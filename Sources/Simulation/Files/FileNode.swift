@@ -97,7 +97,10 @@ struct FileNode {
         let last = sectors.lastIndex { $0 != 0 } ?? -1
         for (index, change) in changes.enumerated() where index <= last {
             switch change.kind {
-            case .cut(let size): image.cut(to: size)
+            case .cut(let size):
+                image.cut(to: size)
+                // Where a growth before the cut was lost, the cut still says how long the file is.
+                image.grow(to: size)
             case _ where sectors[index] == 0: break
             case .grow(let size): image.grow(to: size)
             case .page(let page, let bytes, let size):
@@ -127,34 +130,12 @@ struct FileNode {
         return spared
     }
 
-    /// A sync that the disk refuses: some changes became durable, and if pages then count as clean, the others never
-    /// will.
+    /// A sync that the disk refuses. If pages then count as clean, some changes became durable and the others never
+    /// will; otherwise all wait for the next sync, and a crash may leave any of them.
     mutating func failSync(cleans: Bool, _ random: inout PRNG) {
-        let kept = changes.map { _ in random.below(2) == 0 ? 0 : FileImage.allSectors }
-        durable = image(keeping: kept)
-        let left = cleans ? [] : changesLeft(keeping: kept)
+        guard cleans else { return }
+        durable = image(keeping: changes.map { _ in random.below(2) == 0 ? 0 : FileImage.allSectors })
         forgetChanges()
-        changes = left
-        for case let page? in left.map(\.page) { versions[page, default: 0] += 1 }
-    }
-
-    /// The changes that are still to be made once some are durable.
-    private func changesLeft(keeping sectors: [UInt8]) -> [FileChange] {
-        let last = sectors.lastIndex { $0 != 0 } ?? -1
-        let lastCut = changes.indices.last { index in
-            if case .cut = changes[index].kind { index <= last } else { false }
-        }
-        var left: [FileChange] = []
-        var newer: Set<Int> = []
-        for index in changes.indices.reversed() where index > lastCut ?? -1 {
-            let page = changes[index].page
-            if sectors[index] != 0 {
-                if let page { newer.insert(page) }
-            } else if page.map({ !newer.contains($0) }) ?? true {
-                left.append(changes[index])
-            }
-        }
-        return left.reversed()
     }
 
     private mutating func forgetChanges() {
