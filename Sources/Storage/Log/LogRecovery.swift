@@ -41,7 +41,7 @@ public enum LogError: Error, Equatable, CustomStringConvertible {
 }
 
 /// Reads a directory's log from its beginning, record after record, and cuts off what a crash left unfinished at its
-/// end. What was durable and cannot be read is an error: nothing is cut off then.
+/// end. What was durable and cannot be read is an error: nothing is cut off then. What was read is durable afterwards.
 public struct LogRecovery {
     private let files: any FileSystem
     private let directory: String
@@ -68,8 +68,21 @@ public struct LogRecovery {
                 break
             }
         }
+        try makeDurable()
         let last = expected.map { $0 - 1 } ?? start - 1
         return LogEnd(last: max(last, start - 1), segments: segments)
+    }
+
+    /// What a process that was killed had written, but not synced, has been read as if it were there for good: from
+    /// now on it is. All but the last segment are durable already.
+    private func makeDurable() throws(LogError) {
+        guard let last = segments.last else { return }
+        do throws(DiskError) {
+            try files.open(path(last), .write).sync()
+            try files.syncDirectory(directory)
+        } catch {
+            throw .disk(error)
+        }
     }
 
     private func names() throws(LogError) -> [UInt64] {
