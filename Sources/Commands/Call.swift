@@ -229,8 +229,9 @@ public struct Call {
         access.partition.pointee.hits &+= 1
         if !state.pointee.noTouch {
             entry.setAccessStamp(
-                AccessStamp.touched(
-                    entry.accessStamp, frequency: state.pointee.countsFrequency, now: now, &state.pointee.random))
+                state.pointee.countsFrequency
+                    ? AccessStamp.touched(entry.accessStamp, access.frequencyRules, now: now, &state.pointee.random)
+                    : AccessStamp.fresh(frequency: false, now: now))
         }
         return entry
     }

@@ -209,7 +209,9 @@ public struct Access {
         if _fastPath(plain && old.isWide == wide && old.hasDeadline == (header.deadline != nil)) {
             let offset = Entry.keyOffset(oldMeta) &+ key.view.count
             if sizeClass(offset &+ old.valueCount) == sizeClass(offset &+ valueCount) {
+                let stamp = old.accessStamp
                 old.writeHeader(header, wide, key.view.count, valueCount)
+                if _slowPath(moment.countsFrequency) { countWrite(old, after: stamp) }
                 if _slowPath(header.deadline != nil) { noteDeadline(header.deadline.unsafelyUnwrapped) }
                 return old
             }
@@ -267,6 +269,7 @@ public struct Access {
     /// Puts `new` where `old` is, in both tables. `old` is the caller's afterwards.
     func exchange(_ slot: Slot, _ key: Key, _ old: Entry, _ new: Entry) {
         Table.replace(slot, with: new)
+        if _slowPath(moment.countsFrequency) { countWrite(new, after: old.accessStamp) }
         switch (old.hasDeadline, new.hasDeadline) {
         case (false, false): break
         case (false, true): track(new, key)
@@ -301,8 +304,17 @@ public struct Access {
     @inline(__always)
     func restamped(_ slot: Slot, _ key: Key, _ dot: Dot) -> Entry {
         let entry = Table.entry(slot)
-        if _fastPath(entry.restamp(dot, moment)) { return entry }
+        if _fastPath(restamp(entry, dot)) { return entry }
         return remade(slot, key, entry.valueCount, dot, entry.deadline)
+    }
+
+    /// `Entry.restamp`, which keeps count of accesses.
+    @inline(__always)
+    private func restamp(_ entry: Entry, _ dot: Dot) -> Bool {
+        let stamp = entry.accessStamp
+        guard entry.restamp(dot, moment) else { return false }
+        if _slowPath(moment.countsFrequency) { countWrite(entry, after: stamp) }
+        return true
     }
 
     /// The entry with the same value in a block of another size, or with or without a deadline.
@@ -322,7 +334,7 @@ public struct Access {
     public func setDeadline(_ slot: Slot, _ key: Key, _ deadline: Int64?) {
         let entry = Table.entry(slot)
         let dot = nextDot(key.slot)
-        if entry.hasDeadline == (deadline != nil) && entry.restamp(dot, moment) {
+        if entry.hasDeadline == (deadline != nil) && restamp(entry, dot) {
             if let deadline {
                 entry.storeDeadline(deadline)
                 noteDeadline(deadline)

@@ -122,7 +122,7 @@ public struct Entry {
     @inline(__always)
     public func setAccessStamp(_ stamp: UInt32) {
         let word = base.load(fromByteOffset: 8, as: UInt64.self)
-        let wanted = word & ~0x3f_ffff | UInt64(stamp)
+        let wanted = word & ~0x3f_ffff | UInt64(stamp & AccessStamp.bits)
         if wanted != word { base.storeBytes(of: wanted, toByteOffset: 8, as: UInt64.self) }
     }
 
@@ -281,7 +281,7 @@ public enum Encoding: UInt8, Sendable {
 public struct Moment {
     /// Milliseconds since 1970.
     public var wall: Int64
-    /// What an access leaves in an entry, 22 bits.
+    /// What an access leaves in an entry, 22 bits; the highest of the 32: accesses are counted (`AccessStamp.fresh`).
     public var stamp: UInt32
 
     @inline(__always)
@@ -292,8 +292,12 @@ public struct Moment {
 
     @inline(__always)
     var clockWord: UInt64 {
-        UInt64(truncatingIfNeeded: wall &- Limits.timestampEpoch) << 22 | UInt64(stamp)
+        UInt64(truncatingIfNeeded: wall &- Limits.timestampEpoch) << 22 | UInt64(stamp & AccessStamp.bits)
     }
+
+    /// Writes and reads add to what is in an entry already.
+    @inline(__always)
+    var countsFrequency: Bool { stamp & AccessStamp.counts != 0 }
 }
 
 /// jemalloc's size classes (quantum 16, four per doubling), to tell whether a changed entry still fits.

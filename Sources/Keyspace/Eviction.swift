@@ -75,9 +75,10 @@ public struct Eviction {
     }
 
     private func score(_ entry: Entry, _ moment: Moment) -> UInt64 {
-        switch measure {
+        let rules = keyspace.shared.pointee.frequencyRules
+        return switch measure {
         case .recency: UInt64(AccessStamp.idleSeconds(entry.accessStamp, now: moment.wall))
-        case .frequency: 255 - UInt64(AccessStamp.frequency(entry.accessStamp, now: moment.wall))
+        case .frequency: 255 - UInt64(AccessStamp.frequency(entry.accessStamp, rules, now: moment.wall))
         case .deadline: UInt64.max - UInt64(bitPattern: entry.deadline ?? .max)
         case .none: 0
         }

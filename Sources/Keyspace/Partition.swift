@@ -154,6 +154,8 @@ public struct KeyspaceShared {
     /// Who hears of events; set before the loops run.
     public var events: KeyEventSink?
     public let packing = PackingLimits()
+    /// `frequencyRules`. Relaxed atomic.
+    var frequencyWord = FrequencyRules.initial
     /// Keys in all partitions' `readers`, and readers of all of them. Relaxed atomics.
     var readKeyCount: UInt64 = 0
     var readerCount: UInt64 = 0

@@ -23,7 +23,6 @@ public struct Table {
     /// The next bucket of the main array to move.
     @usableFromInline var moved = 0
 
-    static let bucketBytes = 64
     static let logMin: UInt64 = 1
     /// Mean entries per bucket past which the table grows.
     static let fillMax = 6

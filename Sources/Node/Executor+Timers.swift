@@ -26,6 +26,11 @@ extension Executor {
     /// Milliseconds between ticks (hz).
     private var period: Int { max(2, 1000 / max(1, settings.hz)) }
 
+    /// Nanoseconds for one slice of active expiry: a quarter more for each step of `active-expire-effort`.
+    private var expiryBudget: UInt64 {
+        Limits.expirySliceNanoseconds / 4 &* UInt64(3 + settings.activeExpireEffort)
+    }
+
     /// A regular look at everything that no event announces.
     func tick(monotonic: UInt64) {
         sample(monotonic)
@@ -156,7 +161,7 @@ extension Executor {
                 cs_store_u64(knownExpiry, UInt64(bitPattern: .max))
                 return .max
             }
-            let progress = expiry.slice(state.pointee.moment)
+            let progress = expiry.slice(state.pointee.moment, budget: expiryBudget)
             settleNow()
             let delay = progress.delay(now: now)
             timers.nextExpiry = delay == .max ? .max : now &+ delay

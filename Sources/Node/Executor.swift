@@ -195,7 +195,12 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         cs_store_u32(&node.keyspace.shared.pointee.eventMask, settings.keyspaceEvents.announced.rawValue)
         node.keyspace.shared.pointee.lazyFreeing = settings.lazyFreeing
         state.pointee.countsFrequency = settings.countsFrequency
+        let now = state.pointee.moment.wall
+        state.pointee.moment.stamp = AccessStamp.fresh(frequency: settings.countsFrequency, now: now)
         node.keyspace.shared.pointee.packing.adopt(settings)
+        node.keyspace.shared.pointee.frequencyRules = FrequencyRules(
+            logFactor: settings.lfuLogFactor, decayMinutes: settings.lfuDecayMinutes)
+        scripts.setLimit(settings.luaMemoryLimit)
         slowTicks = slowThreshold
         persistence?.policy = settings.syncPolicy
         statistics.histogramStep = settings.latencyTracking ? 1 : 0

@@ -111,9 +111,4 @@ public final class Statistics: @unchecked Sendable {
         for i in 0..<commandCount * Statistics.commandWords { cs_store_u64(commands + i, 0) }
         for counter in Counter.allCases { cs_store_u64(counters + counter.rawValue, 0) }
     }
-
-    func resetHistogram(_ command: Int) {
-        let words = commands + (command * Statistics.commandWords + 4)
-        for i in 0..<Statistics.histogramBuckets { cs_store_u64(words + i, 0) }
-    }
 }

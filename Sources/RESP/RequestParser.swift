@@ -70,9 +70,6 @@ public struct RequestParser {
         scanned = 0
     }
 
-    /// Whether the parser is inside a request. (Its bytes must then be presented again.)
-    public var isResuming: Bool { resuming }
-
     /// Memory the parser holds for arguments of an unfinished request, in bytes.
     public var pendingArgumentBytes: Int { ranges.capacity * 16 + ownedCapacity * 16 }
 

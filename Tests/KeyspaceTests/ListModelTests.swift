@@ -179,7 +179,7 @@ import Testing
         for _ in 0..<600 { subject.push([subject.element()], side) }
         for _ in 0..<20_000 {
             subject.push([subject.element()], side)
-            subject.pop(1, side.opposite)
+            subject.pop(1, side == .front ? .back : .front)
         }
         subject.check()
         subject.onList { list in

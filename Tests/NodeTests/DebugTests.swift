@@ -63,6 +63,17 @@ struct DebugTests {
         #expect(server.run("DEBUG OBJECT k").contains(" serializedlength:\(expected) "))
     }
 
+    /// As redis-server 7.0.15's, compression included.
+    @Test(arguments: [
+        (["RPUSH k a 1 hello"], 22), (["RPUSH k " + String(repeating: "x", count: 100)], 22),
+        (["HSET k f v"], 14), (["SADD k a b"], 5), (["SADD k 1 2 3"], 15), (["ZADD k 1 a"], 13),
+    ])
+    func serializedLengthsOfCollections(_ commands: [String], _ expected: Int) throws {
+        let server = try ServedNode()
+        for command in commands { server.run(command) }
+        #expect(server.run("DEBUG OBJECT k").contains(" serializedlength:\(expected) "))
+    }
+
     @Test(arguments: [
         ("string", "$11\r\nHello World\r\n", "$11\r\nHello World\r\n"),
         ("double", "$5\r\n3.141\r\n", ",3.141\r\n"),

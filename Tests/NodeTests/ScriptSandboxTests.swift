@@ -190,6 +190,16 @@ import Testing
         #expect(run("return 'still '..'here'") == "$10\r\nstill here\r\n")
     }
 
+    /// The limit changes under interpreters that are there already.
+    @Test func memoryByAnotherLimit() {
+        let script = "return #string.rep('x', 4000000)"
+        #expect(run(script) == ":4000000\r\n")
+        served.run("CONFIG SET script-memory-limit 2000000")
+        #expect(run(script).hasPrefix("-ERR"))
+        served.run("CONFIG SET script-memory-limit 0")
+        #expect(run(script) == ":4000000\r\n")
+    }
+
     /// CVE-2021-32672: there is no debugger.
     @Test func debugger() {
         #expect(served.run("SCRIPT DEBUG YES").hasPrefix("-ERR"))

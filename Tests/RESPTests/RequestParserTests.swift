@@ -136,7 +136,6 @@ struct RequestParserTests {
                 return
             }
         }
-        #expect(parser.isResuming)
         #expect(parser.pendingArgumentBytes < 1024)
     }
 

@@ -89,7 +89,7 @@ extension Call {
                 switching between policies at runtime LRU and LFU data will take some time to adjust.
                 """)
         }
-        reply.integer(Int(AccessStamp.frequency(entry.accessStamp, now: now)))
+        reply.integer(Int(AccessStamp.frequency(entry.accessStamp, access(key(2)).frequencyRules, now: now)))
     }
 
     fileprivate func objectIdleTime() {

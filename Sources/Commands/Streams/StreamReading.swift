@@ -194,11 +194,8 @@ extension Call {
     ) -> Bool {
         let key = Key(self[wanted.firstKey + i])
         let access = access(key)
-        guard let slot = access.find(key) else {
-            // Missed again: as in Redis, it was looked for once with the words already.
-            access.missed(key)
-            return false
-        }
+        // Redis looks again, and counts again.
+        guard read(key) != nil, let slot = access.find(key) else { return false }
         let stream = access.entry(slot).stream
         if let name = wanted.group {
             guard let group = stream.group(name) else { return false }

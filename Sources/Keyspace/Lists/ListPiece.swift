@@ -205,10 +205,6 @@ struct ListPiece: PackedStorage {
 /// Where a list is pushed to or popped from.
 public enum ListSide: UInt8, Sendable {
     case front, back
-
-    /// The other one.
-    @inline(__always)
-    public var opposite: ListSide { self == .front ? .back : .front }
 }
 
 /// How large a listpack of a list may be: CONFIG's list-max-listpack-size.

@@ -19,6 +19,7 @@ extension Access {
             else { return old.key.bytes }
             let new = stamped(read, key, old.dot, Moment(wall: old.timestamp, stamp: old.accessStamp))
             exchange(slot, key, old, new)
+            new.setAccessStamp(old.accessStamp)
             free(old)
         }
         return nil

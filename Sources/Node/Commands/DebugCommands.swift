@@ -24,6 +24,9 @@ extension Call {
         switch count {
         case 2 where word.isWord("help"): debugHelp()
         case 2 where word.isWord("digest"): debugDigest()
+        case 2 where word.isWord("config-rewrite-force-all"):
+            if let error = node.configuration.rewriteAll() { return reply.error(error) }
+            reply.ok()
         case 2 where word.isWord("loadaof"): refusePersistence("LOADAOF")
         case 2... where word.isWord("digest-value"): debugDigestValue()
         case 2... where word.isWord("reload"): debugReload()
@@ -62,6 +65,7 @@ extension Call {
 
     private func debugHelp() {
         replyHelp([
+            "CONFIG-REWRITE-FORCE-ALL", "    CONFIG REWRITE with a line for every parameter.",
             "DIGEST", "    Answer a fingerprint of all databases.",
             "DIGEST-VALUE <key> [<key> ...]", "    Answer fingerprints of these keys' values.",
             "ERROR <string>", "    Answer an error with this text.",

@@ -57,12 +57,6 @@ struct Parameter: Sendable {
         self.flags = flags
         self.use = use
     }
-
-    /// Whether a line of the configuration file may give several words.
-    var takesWords: Bool {
-        if case .words = kind { return true }
-        return false
-    }
 }
 
 /// What a text parameter refuses.

@@ -109,6 +109,11 @@ extension ParameterTable {
     /// About workings of Redis that have no counterpart here.
     static let acceptedParameters = [
         Parameter("aclfile", .text(.any), "", .immutable),
+        Parameter("dynamic-hz", .yesNo, "yes", [], .accepted),
+        Parameter("shutdown-timeout", .integer(naturalInt32), "10", [], .accepted),
+        Parameter("shutdown-on-sigint", .words(.shutdown), "default", [], .accepted),
+        Parameter("shutdown-on-sigterm", .words(.shutdown), "default", [], .accepted),
+        Parameter("list-compress-depth", .integer(naturalInt32), "0", [], .accepted),
         Parameter("io-threads-do-reads", .yesNo, "no", .immutable, .accepted),
         Parameter("activerehashing", .yesNo, "yes", [], .accepted),
         Parameter("activedefrag", .yesNo, "no", [], defragmentation),

@@ -82,10 +82,8 @@ public final class Settings: Sendable {
     /// Event loops; never 0.
     public let loops: Int
     public let hz: Int
-    public let dynamicHz: Bool
     /// Absolute.
     public let directory: String
-    public let shutdownTimeoutSeconds: Int
     public let busyReplyThresholdMilliseconds: Int
 
     // Memory.
@@ -126,7 +124,6 @@ public final class Settings: Sendable {
     public let hashMaxListpackValue: Int
     /// Elements if positive; -1...-5: 4 to 64 KiB.
     public let listMaxListpackSize: Int
-    public let listCompressDepth: Int
     public let setMaxIntsetEntries: Int
     public let zsetMaxListpackEntries: Int
     public let zsetMaxListpackValue: Int
@@ -168,9 +165,7 @@ public final class Settings: Sendable {
         let wanted = values.integer("io-threads")
         loops = wanted > 0 ? wanted : max(1, Int(cs_available_cpus()))
         hz = values.integer("hz")
-        dynamicHz = values.flag("dynamic-hz")
         directory = values.text("dir")
-        shutdownTimeoutSeconds = values.integer("shutdown-timeout")
         busyReplyThresholdMilliseconds = values.integer("busy-reply-threshold")
         maxMemory = values.integer("maxmemory")
         maxMemoryPolicy = values.choice("maxmemory-policy")
@@ -197,7 +192,6 @@ public final class Settings: Sendable {
         hashMaxListpackEntries = values.integer("hash-max-listpack-entries")
         hashMaxListpackValue = values.integer("hash-max-listpack-value")
         listMaxListpackSize = values.integer("list-max-listpack-size")
-        listCompressDepth = values.integer("list-compress-depth")
         setMaxIntsetEntries = values.integer("set-max-intset-entries")
         zsetMaxListpackEntries = values.integer("zset-max-listpack-entries")
         zsetMaxListpackValue = values.integer("zset-max-listpack-value")

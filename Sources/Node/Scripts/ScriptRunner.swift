@@ -57,6 +57,15 @@ final class ScriptRunner {
         return made
     }
 
+    /// Has the interpreters use no more than so many bytes from now on; 0: any number.
+    func setLimit(_ bytes: Int) {
+        for case let interpreter? in interpreters {
+            interpreter.setLimit(bytes)
+            // Garbage must not be in the next script's way.
+            if bytes > 0 && interpreter.memory > bytes / 2 && signals.running == nil { interpreter.collect() }
+        }
+    }
+
     /// What a script's digest or source leads to.
     enum Found {
         case script(CompiledScriptPointer)
