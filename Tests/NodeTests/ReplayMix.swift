@@ -9,7 +9,7 @@ enum ReplayMix {
     ]
 
     /// Words that stand for something: S L H T Z G P X the key of a string, list, hash, set, sorted set, geo set,
-    /// HyperLogLog, stream; K any key; E an element of which there are few; V any value; N a small number; I a stream's
+    /// HyperLogLog, stream; K any key; E an element of which there are few; V any value; N a small number; J a group; I a stream's
     /// ID; D a database.
     private static let templates = """
         SET S V|SET S V PX N|SET S V KEEPTTL|SET S V NX|SETNX S V|SETEX S 1 V|PSETEX S 90 V|GETSET S V|GETDEL S|GETEX S PX N
@@ -29,10 +29,10 @@ enum ReplayMix {
         GEOADD G CH 2.349014 48.864716 E|GEOSEARCHSTORE G G FROMLONLAT 14 38 BYRADIUS 900 km|GEORADIUS G 14 38 900 km STORE G
         GEOSEARCHSTORE Z G FROMLONLAT 2 48 BYBOX 900 900 km STOREDIST|GEORADIUSBYMEMBER G E 900 km STOREDIST Z|PFADD P E E V|PFADD P V
         PFMERGE P P P|PFCOUNT P P|PFCOUNT P|XADD X * f V|XADD X * f V g E|XADD X MAXLEN 9 * f V|XADD X MINID ~ I * f E|XADD X I f V
-        XDEL X I|XTRIM X MAXLEN N|XTRIM X MAXLEN ~ 3|XTRIM X MINID I|XSETID X 9999999999999-0|XGROUP CREATE X E 0 MKSTREAM
-        XGROUP CREATE X E $ ENTRIESREAD 2|XGROUP SETID X E I|XGROUP DESTROY X E|XGROUP CREATECONSUMER X E c|XGROUP DELCONSUMER X E c
-        XREADGROUP GROUP E c COUNT 3 STREAMS X >|XREADGROUP GROUP E d NOACK STREAMS X >|XREADGROUP GROUP E c BLOCK 20 STREAMS X >
-        XREADGROUP GROUP E c STREAMS X 0|XACK X E I I|XCLAIM X E d 0 I I|XCLAIM X E d 0 I FORCE|XAUTOCLAIM X E c 0 0 COUNT 3
+        XDEL X I|XTRIM X MAXLEN N|XTRIM X MAXLEN ~ 3|XTRIM X MINID I|XSETID X 9999999999999-0|XGROUP CREATE X J 0 MKSTREAM
+        XGROUP CREATE X J $ ENTRIESREAD 2|XGROUP SETID X J I|XGROUP DESTROY X J|XGROUP CREATECONSUMER X J c|XGROUP DELCONSUMER X J c
+        XREADGROUP GROUP J c COUNT 3 STREAMS X >|XREADGROUP GROUP J d NOACK STREAMS X >|XREADGROUP GROUP J c BLOCK 20 STREAMS X >
+        XREADGROUP GROUP J c STREAMS X 0|XACK X J I I|XCLAIM X J d 0 I I|XCLAIM X J d 0 I FORCE|XAUTOCLAIM X J c 0 0 COUNT 3
         XREAD BLOCK 20 STREAMS X $|XADD X * f V|XADD X * f E g V
         """.split { "|\n".contains($0) }.map { $0.split(separator: " ") }
 
@@ -61,6 +61,7 @@ enum ReplayMix {
         case "S", "L", "H", "T", "Z", "G", "P", "X": key(word.lowercased(), &random)
         case "K": anyKey(&random)
         case "E": Array("e\(random.below(14))".utf8)
+        case "J": Array("g\(random.below(2))".utf8)
         case "N": Array("\(random.below(200))".utf8)
         case "D": Array("\(random.below(3))".utf8)
         case "I": Array("\(1_800_000_000_000 + random.below(12_000))".utf8)
