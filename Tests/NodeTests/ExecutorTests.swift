@@ -200,10 +200,10 @@ import Testing
         // The first turn's requests lie in the arena, the second's partly in the client's own input.
         #expect(shell.exchange(client, "INCR n\r\nWAIT 1 100\r\nINCR n\r\nINCR n\r\nINC") == ":1\r\n")
         #expect(shell.exchange(client, "R n\r\nWAIT 1 100\r\nINCR n\r\n") == "")
-        shell.now += 100
+        shell.now += 101
         #expect(shell.exchange(client, "") == ":0\r\n:2\r\n:3\r\n:4\r\n")
         #expect(shell.exchange(client, "INCR n\r\n") == "")
-        shell.now += 100
+        shell.now += 101
         #expect(shell.exchange(client, "") == ":0\r\n:5\r\n:6\r\n")
     }
 
@@ -211,7 +211,7 @@ import Testing
         let shell = try FakeShell()
         let client = shell.connect()
         #expect(shell.exchange(client, "WAIT 1 100\r\nPING\r\n*x\r\n") == "")
-        shell.now += 100
+        shell.now += 101
         #expect(shell.exchange(client, "") == ":0\r\n+PONG\r\n-ERR Protocol error: invalid multibulk length\r\n")
         #expect(!client.isOpen)
     }
