@@ -58,26 +58,31 @@ let package = Package(
         .target(
             name: "FuzzOracles", dependencies: ["Base", "RESP"], path: "Fuzz/FuzzOracles",
             swiftSettings: settings),
+        .target(name: "FuzzCorpus", dependencies: ["Base"], path: "Fuzz/FuzzCorpus", swiftSettings: settings),
         .executableTarget(
-            name: "FuzzRequests", dependencies: ["FuzzOracles"], path: "Fuzz/FuzzRequests",
+            name: "FuzzRequests", dependencies: ["FuzzOracles", "FuzzCorpus"], path: "Fuzz/FuzzRequests",
             swiftSettings: settings),
         .target(
             name: "PayloadOracle", dependencies: ["Base", "Keyspace", "Node"], path: "Fuzz/PayloadOracle",
             swiftSettings: settings),
         .executableTarget(
-            name: "FuzzPayloads", dependencies: ["PayloadOracle", "FuzzMemory"], path: "Fuzz/FuzzPayloads",
+            name: "FuzzPayloads", dependencies: ["PayloadOracle", "FuzzCorpus", "FuzzMemory"],
+            path: "Fuzz/FuzzPayloads",
             swiftSettings: settings),
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
-        tests("RESPTests", ["Base", "RESP", "FuzzOracles"]),
+        tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
         tests("ScriptingTests", ["Base", "Commands", "Scripting"]),
         tests(
             "NodeTests",
-            ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting", "PayloadOracle"]),
+            [
+                "Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting", "PayloadOracle",
+                "FuzzCorpus",
+            ]),
     ]
 )

@@ -13,6 +13,7 @@ import PayloadOracle
         return 0
     }
 #else
+    import FuzzCorpus
     import Glibc
 
     /// Checks files of the corpus: FuzzPayloads FILE...
@@ -20,28 +21,10 @@ import PayloadOracle
     struct FuzzPayloads {
         static func main() {
             let oracle = PayloadOracle()
-            var failed = 0
-            for path in CommandLine.arguments.dropFirst() {
-                guard let input = read(path) else {
-                    print("\(path): cannot be read")
-                    failed += 1
-                    continue
-                }
-                if let problem = oracle.check(input) {
-                    print("\(path): \(problem)")
-                    failed += 1
-                }
-            }
-            print("\(CommandLine.arguments.count - 1 - failed) passed, \(failed) failed, \(oracle.taken) were values")
+            let paths = CommandLine.arguments.dropFirst()
+            let failed = Corpus.replay(paths) { oracle.check($0) }
+            print("\(paths.count - failed) passed, \(failed) failed, \(oracle.taken) were values")
             exit(failed == 0 ? 0 : 1)
-        }
-
-        private static func read(_ path: String) -> [UInt8]? {
-            guard let file = fopen(path, "r") else { return nil }
-            defer { fclose(file) }
-            var bytes = [UInt8](repeating: 0, count: 1 << 20)
-            let count = fread(&bytes, 1, bytes.count, file)
-            return Array(bytes[..<count])
         }
     }
 #endif

@@ -36,6 +36,24 @@ public struct ByteView {
     @inline(__always)
     public func slice(_ from: Int, _ to: Int) -> ByteView { ByteView(start + from, to - from) }
 
+    /// The number at an offset (`ByteBuffer.append(varint:)`), and moves the offset behind it; nil if there is no whole
+    /// one of 64 bits.
+    @inline(__always)
+    public func varint(at offset: inout Int) -> UInt64? {
+        var value: UInt64 = 0
+        var shift: UInt64 = 0
+        while shift < 64 {
+            if offset >= count { return nil }
+            let byte = self[offset]
+            offset &+= 1
+            if shift == 63 && byte > 1 { return nil }
+            value |= UInt64(byte & 0x7f) << shift
+            if byte < 0x80 { return value }
+            shift &+= 7
+        }
+        return nil
+    }
+
     /// A copy of the bytes. Not for hot paths.
     public var bytes: [UInt8] { [UInt8](UnsafeBufferPointer(start: start, count: count)) }
 

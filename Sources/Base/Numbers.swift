@@ -136,3 +136,15 @@ public enum Decimal {
         return value < 0 ? length &+ 1 : length
     }
 }
+
+extension UInt64 {
+    /// The same bits from the other end: scans count with the highest bit first.
+    @inline(__always)
+    public var bitsReversed: UInt64 {
+        var v = self
+        v = (v >> 1) & 0x5555_5555_5555_5555 | (v & 0x5555_5555_5555_5555) << 1
+        v = (v >> 2) & 0x3333_3333_3333_3333 | (v & 0x3333_3333_3333_3333) << 2
+        v = (v >> 4) & 0x0f0f_0f0f_0f0f_0f0f | (v & 0x0f0f_0f0f_0f0f_0f0f) << 4
+        return v.byteSwapped
+    }
+}

@@ -174,13 +174,19 @@ static int parse_plain(const char *text, size_t length, double *out) {
     return 1;
 }
 
+/// Copies text for strtod and its kin, which want its end marked. Answers 0 if it is too long or empty, begins with a
+/// space (which they would skip) or has a NUL in it (where they would stop).
+static int copy_number(const char *text, size_t length, char *buffer, size_t capacity) {
+    if (length == 0 || length >= capacity) return 0;
+    memcpy(buffer, text, length);
+    buffer[length] = 0;
+    return buffer[0] != ' ' && !(buffer[0] >= '\t' && buffer[0] <= '\r') && strlen(buffer) == length;
+}
+
 int cs_parse_double(const char *text, size_t length, double *out) {
     if (parse_plain(text, length, out)) return 0;
     char buffer[512];
-    if (length == 0 || length >= sizeof buffer) return -1;
-    memcpy(buffer, text, length);
-    buffer[length] = 0;
-    if (buffer[0] == ' ' || (buffer[0] >= '\t' && buffer[0] <= '\r') || strlen(buffer) != length) return -1;
+    if (!copy_number(text, length, buffer, sizeof buffer)) return -1;
     char *end;
     errno = 0;
     *out = strtod(buffer, &end);
@@ -198,4 +204,57 @@ int cs_parse_bound(const char *text, size_t length, double *out) {
     char *end;
     *out = strtod(buffer, &end);
     return *end == 0 && !isnan(*out) ? 0 : -1;
+}
+
+static int parse_long_double(const char *text, size_t length, long double *out) {
+    char buffer[5 * 1024];
+    if (!copy_number(text, length, buffer, sizeof buffer)) return -1;
+    char *end;
+    errno = 0;
+    *out = strtold(buffer, &end);
+    if (*end != 0 || isnan(*out)) return -1;
+    if (errno == ERANGE && (*out == HUGE_VALL || *out == -HUGE_VALL || fpclassify(*out) == FP_ZERO)) return -1;
+    return 0;
+}
+
+int cs_parse_weight(const uint8_t *text, size_t length, double *out) {
+    char small[512];
+    char *copy = length < sizeof small ? small : malloc(length + 1);
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    char *end;
+    errno = 0;
+    *out = strtod(copy, &end);
+    int wrong = *end != 0 || errno == ERANGE || isnan(*out);
+    if (copy != small) free(copy);
+    return wrong ? -1 : 0;
+}
+
+int cs_parse_seconds(const char *text, size_t length, int64_t *milliseconds) {
+    long double seconds;
+    if (parse_long_double(text, length, &seconds)) return -1;
+    long double rounded = ceill(seconds * 1000.0L);
+    if (!(rounded < 9223372036854775808.0L && rounded >= -9223372036854775808.0L)) return -2;
+    *milliseconds = (int64_t)rounded;
+    return 0;
+}
+
+int cs_add_long_doubles(const char *old, size_t old_length, const char *increment, size_t increment_length, char *out, size_t capacity) {
+    long double a, b;
+    if (parse_long_double(old, old_length, &a)) return -1;
+    if (parse_long_double(increment, increment_length, &b)) return -2;
+    long double sum = a + b;
+    if (isnan(sum) || isinf(sum)) return -3;
+    // 17 digits after the point, then without the zeros that say nothing.
+    int n = snprintf(out, capacity, "%.17Lf", sum);
+    if (n <= 0 || (size_t)n >= capacity) return -3;
+    if (memchr(out, '.', (size_t)n)) {
+        while (out[n - 1] == '0') n--;
+        if (out[n - 1] == '.') n--;
+    }
+    if (n == 2 && out[0] == '-' && out[1] == '0') {
+        out[0] = '0';
+        n = 1;
+    }
+    return n;
 }

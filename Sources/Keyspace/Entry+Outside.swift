@@ -55,14 +55,6 @@ extension Entry {
         }
     }
 
-    /// An entry in no table with the same header, key and value, independent of this one.
-    func clone() -> Entry {
-        let twin = Entry(cs_allocate(size).unsafelyUnwrapped)
-        memcpy(twin.base, base, size)
-        twin.duplicateOutside()
-        return twin
-    }
-
     /// The change that makes a key hold what this entry holds.
     var wholeChange: Mutation.Change {
         switch encoding {

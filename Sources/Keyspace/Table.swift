@@ -438,15 +438,7 @@ public struct Table {
     }
 
     private static func advance(_ cursor: UInt64, _ mask: UInt64) -> UInt64 {
-        reversed(reversed(cursor | ~mask) &+ 1)
-    }
-
-    private static func reversed(_ word: UInt64) -> UInt64 {
-        var v = word
-        v = (v >> 1) & 0x5555_5555_5555_5555 | (v & 0x5555_5555_5555_5555) << 1
-        v = (v >> 2) & 0x3333_3333_3333_3333 | (v & 0x3333_3333_3333_3333) << 2
-        v = (v >> 4) & 0x0f0f_0f0f_0f0f_0f0f | (v & 0x0f0f_0f0f_0f0f_0f0f) << 4
-        return v.byteSwapped
+        ((cursor | ~mask).bitsReversed &+ 1).bitsReversed
     }
 
     /// Some entry, each about equally likely. nil when the table is empty.

@@ -1,35 +1,9 @@
-import Glibc
+import FuzzCorpus
 import PayloadOracle
 import Testing
 
 /// What the payload fuzzer starts from, Redis' payloads, and what it found worth keeping, checked again.
 struct PayloadCorpusTests {
-    private static let directory: String = {
-        let folders = "\(#filePath)".split(separator: "/").dropLast(2)
-        return "/" + folders.joined(separator: "/") + "/Corpus/payloads"
-    }()
-
-    private static func names() -> [String] {
-        guard let handle = opendir(directory) else { return [] }
-        defer { closedir(handle) }
-        var names: [String] = []
-        while let entry = readdir(handle) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if !name.hasPrefix(".") { names.append(name) }
-        }
-        return names.sorted()
-    }
-
-    private static func read(_ name: String) -> [UInt8]? {
-        guard let file = fopen(directory + "/" + name, "r") else { return nil }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: 1 << 16)
-        let count = fread(&bytes, 1, bytes.count, file)
-        return Array(bytes[..<count])
-    }
-
     @Test func payloadsOfRedis() throws {
         let oracle = PayloadOracle()
         var inputs = 0
@@ -45,14 +19,14 @@ struct PayloadCorpusTests {
     }
 
     @Test func corpus() throws {
-        let names = Self.names()
-        #expect(names.count >= 10, "the corpus is not where it should be")
+        let paths = Corpus.paths("payloads")
+        #expect(paths.count >= 10, "the corpus is not where it should be")
         let oracle = PayloadOracle()
-        for name in names {
-            let input = try #require(Self.read(name))
+        for path in paths {
+            let input = try #require(Corpus.read(path))
             let problem = oracle.check(input)
-            #expect(problem == nil, "\(name): \(problem ?? "")")
+            #expect(problem == nil, "\(path): \(problem ?? "")")
         }
-        #expect(oracle.taken > names.count / 4)
+        #expect(oracle.taken > paths.count / 4)
     }
 }

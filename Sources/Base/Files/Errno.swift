@@ -4,8 +4,6 @@ import CSystem
 public enum Errno {
     public static let interrupted = EINTR
     public static let inputOutput = EIO
-    public static let noSpace = ENOSPC
-    public static let missing = ENOENT
     public static let exists = EEXIST
     public static let taken = EWOULDBLOCK
 }

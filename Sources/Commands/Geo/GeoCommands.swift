@@ -1,5 +1,69 @@
 /// Positions on the globe, in sorted sets.
 public enum GeoCommands {
+    // MARK: arguments that several commands have
+
+    private static let units = [
+        Argument("m", .pureToken, token: "M"),
+        Argument("km", .pureToken, token: "KM"),
+        Argument("ft", .pureToken, token: "FT"),
+        Argument("mi", .pureToken, token: "MI"),
+    ]
+
+    private static let unit = Argument("unit", .oneof, units)
+
+    private static let position = [Argument("longitude", .double), Argument("latitude", .double)]
+
+    private static let from = Argument(
+        "from", .oneof,
+        [
+            Argument("member", .string, token: "FROMMEMBER"),
+            Argument("longitude_latitude", .block, token: "FROMLONLAT", position),
+        ])
+
+    private static let by = Argument(
+        "by", .oneof,
+        [
+            Argument("circle", .block, [Argument("radius", .double, token: "BYRADIUS"), unit]),
+            Argument(
+                "box", .block, [Argument("width", .double, token: "BYBOX"), Argument("height", .double), unit]),
+        ])
+
+    private static let order = Argument(
+        "order", .oneof, optional: true,
+        [
+            Argument("asc", .pureToken, token: "ASC"),
+            Argument("desc", .pureToken, token: "DESC"),
+        ])
+
+    private static func count(anySince: String? = nil) -> Argument {
+        Argument(
+            "count", .block, optional: true,
+            [
+                Argument("count", .integer, token: "COUNT"),
+                Argument("any", .pureToken, token: "ANY", optional: true, since: anySince),
+            ])
+    }
+
+    /// What is answered besides members.
+    private static let shown = [
+        Argument("withcoord", .pureToken, token: "WITHCOORD", optional: true),
+        Argument("withdist", .pureToken, token: "WITHDIST", optional: true),
+        Argument("withhash", .pureToken, token: "WITHHASH", optional: true),
+    ]
+
+    private static let stores = [
+        Argument("key", .key, token: "STORE", optional: true, keySpec: 1),
+        Argument("key", .key, token: "STOREDIST", optional: true, keySpec: 2),
+    ]
+
+    private static let aroundPoint =
+        [Argument("key", .key)] + position + [Argument("radius", .double), unit] + shown
+        + [count(anySince: "6.2.0"), order]
+
+    private static let aroundMember =
+        [Argument("key", .key), Argument("member", .string), Argument("radius", .double), unit] + shown
+        + [count(), order]
+
     public static let commands: [Command] = [
         Command(
             "geoadd", arity: -5, [.write, .denyOOM], categories: [.geo],
@@ -17,11 +81,7 @@ public enum GeoCommands {
                 Argument("change", .pureToken, token: "CH", optional: true, since: "6.2.0"),
                 Argument(
                     "longitude_latitude_member", .block, multiple: true,
-                    [
-                        Argument("longitude", .double),
-                        Argument("latitude", .double),
-                        Argument("member", .string),
-                    ]),
+                    position + [Argument("member", .string)]),
             ],
             history: [("6.2.0", "Takes CH, NX and XX.")]
         ) { Call($0).geoadd() },
@@ -44,14 +104,7 @@ public enum GeoCommands {
                 Argument("key", .key),
                 Argument("member1", .string),
                 Argument("member2", .string),
-                Argument(
-                    "unit", .oneof, optional: true,
-                    [
-                        Argument("m", .pureToken, token: "M"),
-                        Argument("km", .pureToken, token: "KM"),
-                        Argument("ft", .pureToken, token: "FT"),
-                        Argument("mi", .pureToken, token: "MI"),
-                    ]),
+                Argument("unit", .oneof, optional: true, units),
             ]
         ) { Call($0).geodist() },
         Command(
@@ -69,66 +122,7 @@ public enum GeoCommands {
             keys: [.one(1, [.readOnly, .access])],
             group: .geo, since: "6.2.0", complexity: "O(N + M log M) for N elements near it and M inside",
             summary: "Answers the members inside a circle or a box",
-            arguments: [
-                Argument("key", .key),
-                Argument(
-                    "from", .oneof,
-                    [
-                        Argument("member", .string, token: "FROMMEMBER"),
-                        Argument(
-                            "longitude_latitude", .block, token: "FROMLONLAT",
-                            [
-                                Argument("longitude", .double),
-                                Argument("latitude", .double),
-                            ]),
-                    ]),
-                Argument(
-                    "by", .oneof,
-                    [
-                        Argument(
-                            "circle", .block,
-                            [
-                                Argument("radius", .double, token: "BYRADIUS"),
-                                Argument(
-                                    "unit", .oneof,
-                                    [
-                                        Argument("m", .pureToken, token: "M"),
-                                        Argument("km", .pureToken, token: "KM"),
-                                        Argument("ft", .pureToken, token: "FT"),
-                                        Argument("mi", .pureToken, token: "MI"),
-                                    ]),
-                            ]),
-                        Argument(
-                            "box", .block,
-                            [
-                                Argument("width", .double, token: "BYBOX"),
-                                Argument("height", .double),
-                                Argument(
-                                    "unit", .oneof,
-                                    [
-                                        Argument("m", .pureToken, token: "M"),
-                                        Argument("km", .pureToken, token: "KM"),
-                                        Argument("ft", .pureToken, token: "FT"),
-                                        Argument("mi", .pureToken, token: "MI"),
-                                    ]),
-                            ]),
-                    ]),
-                Argument(
-                    "order", .oneof, optional: true,
-                    [
-                        Argument("asc", .pureToken, token: "ASC"),
-                        Argument("desc", .pureToken, token: "DESC"),
-                    ]),
-                Argument(
-                    "count", .block, optional: true,
-                    [
-                        Argument("count", .integer, token: "COUNT"),
-                        Argument("any", .pureToken, token: "ANY", optional: true),
-                    ]),
-                Argument("withcoord", .pureToken, token: "WITHCOORD", optional: true),
-                Argument("withdist", .pureToken, token: "WITHDIST", optional: true),
-                Argument("withhash", .pureToken, token: "WITHHASH", optional: true),
-            ],
+            arguments: [Argument("key", .key), from, by, order, count()] + shown,
             history: [("7.0.0", "Uppercase words of units are understood.")]
         ) { Call($0).geosearch(.search) },
         Command(
@@ -139,60 +133,10 @@ public enum GeoCommands {
             arguments: [
                 Argument("destination", .key),
                 Argument("source", .key, keySpec: 1),
-                Argument(
-                    "from", .oneof,
-                    [
-                        Argument("member", .string, token: "FROMMEMBER"),
-                        Argument(
-                            "longitude_latitude", .block, token: "FROMLONLAT",
-                            [
-                                Argument("longitude", .double),
-                                Argument("latitude", .double),
-                            ]),
-                    ]),
-                Argument(
-                    "by", .oneof,
-                    [
-                        Argument(
-                            "circle", .block,
-                            [
-                                Argument("radius", .double, token: "BYRADIUS"),
-                                Argument(
-                                    "unit", .oneof,
-                                    [
-                                        Argument("m", .pureToken, token: "M"),
-                                        Argument("km", .pureToken, token: "KM"),
-                                        Argument("ft", .pureToken, token: "FT"),
-                                        Argument("mi", .pureToken, token: "MI"),
-                                    ]),
-                            ]),
-                        Argument(
-                            "box", .block,
-                            [
-                                Argument("width", .double, token: "BYBOX"),
-                                Argument("height", .double),
-                                Argument(
-                                    "unit", .oneof,
-                                    [
-                                        Argument("m", .pureToken, token: "M"),
-                                        Argument("km", .pureToken, token: "KM"),
-                                        Argument("ft", .pureToken, token: "FT"),
-                                        Argument("mi", .pureToken, token: "MI"),
-                                    ]),
-                            ]),
-                    ]),
-                Argument(
-                    "order", .oneof, optional: true,
-                    [
-                        Argument("asc", .pureToken, token: "ASC"),
-                        Argument("desc", .pureToken, token: "DESC"),
-                    ]),
-                Argument(
-                    "count", .block, optional: true,
-                    [
-                        Argument("count", .integer, token: "COUNT"),
-                        Argument("any", .pureToken, token: "ANY", optional: true),
-                    ]),
+                from,
+                by,
+                order,
+                count(),
                 Argument("storedist", .pureToken, token: "STOREDIST", optional: true),
             ],
             history: [("7.0.0", "Uppercase words of units are understood.")]
@@ -206,37 +150,7 @@ public enum GeoCommands {
             ],
             group: .geo, since: "3.2.0", complexity: "O(N + M log M) for N elements near it and M inside",
             summary: "Answers or stores the members inside a circle",
-            arguments: [
-                Argument("key", .key),
-                Argument("longitude", .double),
-                Argument("latitude", .double),
-                Argument("radius", .double),
-                Argument(
-                    "unit", .oneof,
-                    [
-                        Argument("m", .pureToken, token: "M"),
-                        Argument("km", .pureToken, token: "KM"),
-                        Argument("ft", .pureToken, token: "FT"),
-                        Argument("mi", .pureToken, token: "MI"),
-                    ]),
-                Argument("withcoord", .pureToken, token: "WITHCOORD", optional: true),
-                Argument("withdist", .pureToken, token: "WITHDIST", optional: true),
-                Argument("withhash", .pureToken, token: "WITHHASH", optional: true),
-                Argument(
-                    "count", .block, optional: true,
-                    [
-                        Argument("count", .integer, token: "COUNT"),
-                        Argument("any", .pureToken, token: "ANY", optional: true, since: "6.2.0"),
-                    ]),
-                Argument(
-                    "order", .oneof, optional: true,
-                    [
-                        Argument("asc", .pureToken, token: "ASC"),
-                        Argument("desc", .pureToken, token: "DESC"),
-                    ]),
-                Argument("key", .key, token: "STORE", optional: true, keySpec: 1),
-                Argument("key", .key, token: "STOREDIST", optional: true, keySpec: 2),
-            ],
+            arguments: aroundPoint + stores,
             history: [("6.2.0", "Takes ANY behind COUNT."), ("7.0.0", "Uppercase words of units are understood.")],
             deprecated: (since: "6.2.0", replacement: "`GEOSEARCH` and `GEOSEARCHSTORE` with the `BYRADIUS` argument")
         ) { Call($0).geosearch(.radius) },
@@ -245,35 +159,7 @@ public enum GeoCommands {
             keys: [.one(1, [.readOnly, .access])],
             group: .geo, since: "3.2.10", complexity: "O(N + M log M) for N elements near it and M inside",
             summary: "Answers the members inside a circle",
-            arguments: [
-                Argument("key", .key),
-                Argument("longitude", .double),
-                Argument("latitude", .double),
-                Argument("radius", .double),
-                Argument(
-                    "unit", .oneof,
-                    [
-                        Argument("m", .pureToken, token: "M"),
-                        Argument("km", .pureToken, token: "KM"),
-                        Argument("ft", .pureToken, token: "FT"),
-                        Argument("mi", .pureToken, token: "MI"),
-                    ]),
-                Argument("withcoord", .pureToken, token: "WITHCOORD", optional: true),
-                Argument("withdist", .pureToken, token: "WITHDIST", optional: true),
-                Argument("withhash", .pureToken, token: "WITHHASH", optional: true),
-                Argument(
-                    "count", .block, optional: true,
-                    [
-                        Argument("count", .integer, token: "COUNT"),
-                        Argument("any", .pureToken, token: "ANY", optional: true, since: "6.2.0"),
-                    ]),
-                Argument(
-                    "order", .oneof, optional: true,
-                    [
-                        Argument("asc", .pureToken, token: "ASC"),
-                        Argument("desc", .pureToken, token: "DESC"),
-                    ]),
-            ],
+            arguments: aroundPoint,
             history: [("6.2.0", "Takes ANY behind COUNT.")],
             deprecated: (since: "6.2.0", replacement: "`GEOSEARCH` with the `BYRADIUS` argument")
         ) { Call($0).geosearch(.radiusReadOnly) },
@@ -286,36 +172,7 @@ public enum GeoCommands {
             ],
             group: .geo, since: "3.2.0", complexity: "O(N + M log M) for N elements near it and M inside",
             summary: "Answers or stores the members inside a circle around one of them",
-            arguments: [
-                Argument("key", .key),
-                Argument("member", .string),
-                Argument("radius", .double),
-                Argument(
-                    "unit", .oneof,
-                    [
-                        Argument("m", .pureToken, token: "M"),
-                        Argument("km", .pureToken, token: "KM"),
-                        Argument("ft", .pureToken, token: "FT"),
-                        Argument("mi", .pureToken, token: "MI"),
-                    ]),
-                Argument("withcoord", .pureToken, token: "WITHCOORD", optional: true),
-                Argument("withdist", .pureToken, token: "WITHDIST", optional: true),
-                Argument("withhash", .pureToken, token: "WITHHASH", optional: true),
-                Argument(
-                    "count", .block, optional: true,
-                    [
-                        Argument("count", .integer, token: "COUNT"),
-                        Argument("any", .pureToken, token: "ANY", optional: true),
-                    ]),
-                Argument(
-                    "order", .oneof, optional: true,
-                    [
-                        Argument("asc", .pureToken, token: "ASC"),
-                        Argument("desc", .pureToken, token: "DESC"),
-                    ]),
-                Argument("key", .key, token: "STORE", optional: true, keySpec: 1),
-                Argument("key", .key, token: "STOREDIST", optional: true, keySpec: 2),
-            ],
+            arguments: aroundMember + stores,
             history: [("7.0.0", "Uppercase words of units are understood.")],
             deprecated: (
                 since: "6.2.0",
@@ -327,34 +184,7 @@ public enum GeoCommands {
             keys: [.one(1, [.readOnly, .access])],
             group: .geo, since: "3.2.10", complexity: "O(N + M log M) for N elements near it and M inside",
             summary: "Answers the members inside a circle around one of them",
-            arguments: [
-                Argument("key", .key),
-                Argument("member", .string),
-                Argument("radius", .double),
-                Argument(
-                    "unit", .oneof,
-                    [
-                        Argument("m", .pureToken, token: "M"),
-                        Argument("km", .pureToken, token: "KM"),
-                        Argument("ft", .pureToken, token: "FT"),
-                        Argument("mi", .pureToken, token: "MI"),
-                    ]),
-                Argument("withcoord", .pureToken, token: "WITHCOORD", optional: true),
-                Argument("withdist", .pureToken, token: "WITHDIST", optional: true),
-                Argument("withhash", .pureToken, token: "WITHHASH", optional: true),
-                Argument(
-                    "count", .block, optional: true,
-                    [
-                        Argument("count", .integer, token: "COUNT"),
-                        Argument("any", .pureToken, token: "ANY", optional: true),
-                    ]),
-                Argument(
-                    "order", .oneof, optional: true,
-                    [
-                        Argument("asc", .pureToken, token: "ASC"),
-                        Argument("desc", .pureToken, token: "DESC"),
-                    ]),
-            ],
+            arguments: aroundMember,
             deprecated: (since: "6.2.0", replacement: "`GEOSEARCH` with the `BYRADIUS` and `FROMMEMBER` arguments")
         ) { Call($0).geosearch(.radiusByMemberReadOnly) },
     ]

@@ -46,19 +46,6 @@ extension KeyCommands {
     ]
 }
 
-/// What SCAN was asked for.
-private struct ScanRequest {
-    var pattern: ByteView?
-    var type: ByteView?
-    var count = 10
-
-    func selects(_ entry: Entry, now: Int64) -> Bool {
-        if entry.isExpired(now) { return false }
-        if let pattern, !Glob.matches(pattern, entry.key) { return false }
-        return type.map { $0.isWord(entry.type.name) } ?? true
-    }
-}
-
 /// Where a walk over a database is: the partition, and the cursor of its table. As a number, the
 /// partition is in the lower eight bits; 0 is the start and the end.
 private struct ScanPosition {
@@ -74,42 +61,9 @@ private struct ScanPosition {
 }
 
 extension Call {
-    /// A cursor as C's strtoul reads it, which clients have come to rely on: empty is 0, a sign is allowed.
-    static func scanCursor(_ word: ByteView) -> UInt64? {
-        if word.isEmpty { return 0 }
-        let isSigned = word[0] == 45 || word[0] == 43
-        guard let value = word.slice(isSigned ? 1 : 0, word.count).unsignedInteger else { return nil }
-        return word[0] == 45 ? 0 &- value : value
-    }
-
-    private func scanRequest() -> ScanRequest? {
-        var request = ScanRequest()
-        var word = 2
-        while word < count {
-            if self[word].isWord("count") && word + 1 < count {
-                guard let number = integer(word + 1) else { return nil }
-                if number < 1 {
-                    fail(ErrorText.syntax)
-                    return nil
-                }
-                request.count = Int(number)
-            } else if self[word].isWord("match") && word + 1 < count {
-                let pattern = self[word + 1]
-                request.pattern = pattern.count == 1 && pattern[0] == 42 ? nil : pattern
-            } else if self[word].isWord("type") && word + 1 < count {
-                request.type = self[word + 1]
-            } else {
-                fail(ErrorText.syntax)
-                return nil
-            }
-            word += 2
-        }
-        return request
-    }
-
     fileprivate func scan() {
         guard let number = Call.scanCursor(self[1]) else { return fail("ERR invalid cursor") }
-        guard let request = scanRequest() else { return }
+        guard let request = scanOptions(from: 2, takesType: true) else { return }
         var position = ScanPosition(number)
         // COUNT is an amount of work: entries seen, or ten times as many buckets. Empty partitions are free.
         var entries = 0

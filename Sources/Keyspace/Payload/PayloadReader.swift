@@ -42,14 +42,8 @@ struct PayloadReader {
     /// A number in groups of seven bits (`ByteBuffer.append(varint:)`).
     @inline(__always)
     mutating func varint() throws(PayloadError) -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            let byte = try byte()
-            if shift == 63 && byte > 1 { throw .corrupt }
-            value |= UInt64(byte & 0x7f) << shift
-            if byte < 0x80 { return value }
-        }
-        throw .corrupt
+        guard let value = bytes.varint(at: &at) else { throw .corrupt }
+        return value
     }
 
     @inline(__always)

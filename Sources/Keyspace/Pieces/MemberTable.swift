@@ -152,7 +152,7 @@ public struct MemberTable<Record: TableRecord> {
     ///
     /// A cursor is the hash to go on from, its bits reversed: small numbers for small tables.
     public func scan(_ cursor: UInt64, _ body: (UnsafePointer<UInt8>) -> Void) -> UInt64 {
-        let from = MemberTable.reversed(cursor)
+        let from = cursor.bitsReversed
         let piece = piece(index(from))
         let prefix = piece.fields.pointee.prefix
         for slot in 0..<piece.count {
@@ -162,14 +162,6 @@ public struct MemberTable<Record: TableRecord> {
         }
         let depth = piece.fields.pointee.depth
         if depth == 0 { return 0 }
-        return MemberTable.reversed(prefix &+ 1 << UInt64(64 &- depth))
-    }
-
-    private static func reversed(_ word: UInt64) -> UInt64 {
-        var v = word
-        v = (v >> 1) & 0x5555_5555_5555_5555 | (v & 0x5555_5555_5555_5555) << 1
-        v = (v >> 2) & 0x3333_3333_3333_3333 | (v & 0x3333_3333_3333_3333) << 2
-        v = (v >> 4) & 0x0f0f_0f0f_0f0f_0f0f | (v & 0x0f0f_0f0f_0f0f_0f0f) << 4
-        return v.byteSwapped
+        return (prefix &+ 1 << UInt64(64 &- depth)).bitsReversed
     }
 }

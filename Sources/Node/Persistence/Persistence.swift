@@ -23,6 +23,7 @@ public final class Persistence: @unchecked Sendable {
     let log: Log
     public let directory: DataDirectory
     private let bell = Doorbell()
+    private let sleep: @Sendable (Int) -> Void
     private let policyWord: UnsafeMutablePointer<UInt32>
     private let flags: UnsafeMutablePointer<UInt32>
     private let state = Mutex(State())
@@ -47,9 +48,13 @@ public final class Persistence: @unchecked Sendable {
     private static let retryMilliseconds: Int32 = 200
     private static let second: UInt64 = 1_000_000_000
 
-    public init(_ log: Log, _ directory: DataDirectory, _ policy: SyncPolicy) {
+    /// `sleep` blocks the calling thread, microseconds (`Doors.sleep`).
+    public init(
+        _ log: Log, _ directory: DataDirectory, _ policy: SyncPolicy, sleep: @escaping @Sendable (Int) -> Void
+    ) {
         self.log = log
         self.directory = directory
+        self.sleep = sleep
         policyWord = .allocate(capacity: 1)
         policyWord.initialize(to: policy.rawValue)
         flags = .allocate(capacity: Flag.count)
@@ -132,8 +137,7 @@ public final class Persistence: @unchecked Sendable {
 
     /// Lets records come together: one call for many costs less, and nobody waits for it.
     private func pause() {
-        let nap = Doorbell()
-        nap.wait(milliseconds: refusesWrites ? Persistence.retryMilliseconds : Persistence.gatheringMilliseconds)
+        sleep(1000 * Int(refusesWrites ? Persistence.retryMilliseconds : Persistence.gatheringMilliseconds))
     }
 
     private func sync(_ syncedAt: inout UInt64, _ now: UInt64) {

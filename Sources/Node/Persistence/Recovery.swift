@@ -44,7 +44,7 @@ extension Node {
         }
         if let strange { throw strange }
         let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
-        let persistence = Persistence(log, directory, configuration.settings.syncPolicy)
+        let persistence = Persistence(log, directory, configuration.settings.syncPolicy, sleep: doors.sleep)
         self.persistence = persistence
         keyspace.shared.pointee.sink = CommitLogSink(log)
         for executor in executors { executor.persistence = persistence }

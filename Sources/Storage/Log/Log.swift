@@ -73,9 +73,6 @@ public final class Log: @unchecked Sendable {
         }
     }
 
-    /// Bytes that wait for `write`.
-    public var waitingBytes: Int { lock.withLock { filling.bytes.count } }
-
     // MARK: the writer's
 
     /// Writes what has been added. After an error it may be called again: what was to be written is kept, and is

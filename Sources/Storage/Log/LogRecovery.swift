@@ -62,9 +62,9 @@ public struct LogRecovery {
     ) throws(LogError) -> LogEnd {
         let firsts = try names()
         for (i, first) in firsts.enumerated() {
-            let isLast = i == firsts.count - 1
-            if try !segment(first, isLast: isLast, start, body) {
-                try cut(Array(firsts[(i + 1)...]))
+            let later = Array(firsts[(i + 1)...])
+            if try !segment(first, before: later, start, body) {
+                try cut(later)
                 break
             }
         }
@@ -97,12 +97,13 @@ public struct LogRecovery {
 
     /// Goes through one segment. False if it ends early, so that nothing after it counts.
     private mutating func segment(
-        _ first: UInt64, isLast: Bool, _ start: UInt64, _ body: (UInt64, ByteView) throws(LogError) -> Void
+        _ first: UInt64, before later: [UInt64], _ start: UInt64,
+        _ body: (UInt64, ByteView) throws(LogError) -> Void
     ) throws(LogError) -> Bool {
         let contents = try SegmentContents(files, path(first))
         guard let header = LogSegmentHeader(contents.view) else {
             // A crash while it was made leaves one without records (they come once the header is durable).
-            if isLast && contents.view.count <= LogFormat.segmentHeaderBytes { return try drop(first) }
+            if later.isEmpty && contents.view.count <= LogFormat.segmentHeaderBytes { return try drop(first) }
             throw .foreign(path(first))
         }
         if header.version > LogFormat.version { throw .newerVersion(path(first), header.version) }
@@ -111,18 +112,19 @@ public struct LogRecovery {
         if expected == nil && first > start { throw .missing(from: start, to: first - 1) }
         expected = first
         segments.append(first)
-        return try frames(contents, path(first), body)
+        return try frames(contents, path(first), before: later, body)
     }
 
     private mutating func frames(
-        _ contents: borrowing SegmentContents, _ path: String, _ body: (UInt64, ByteView) throws(LogError) -> Void
+        _ contents: borrowing SegmentContents, _ path: String, before later: [UInt64],
+        _ body: (UInt64, ByteView) throws(LogError) -> Void
     ) throws(LogError) -> Bool {
         let bytes = contents.view
         var at = LogFormat.segmentHeaderBytes
         while at < bytes.count {
             let rest = bytes.slice(at, bytes.count)
             guard let frame = LogFrameHeader(rest), frame.first == expected else {
-                return try endEarly(contents, path, at)
+                return try endEarly(contents, path, at, before: later)
             }
             try records(rest.slice(LogFormat.frameHeaderBytes, frame.totalBytes), frame, body)
             at += frame.totalBytes
@@ -144,13 +146,13 @@ public struct LogRecovery {
 
     /// A frame that cannot be read: a crash's doing, unless something later says that it was durable.
     private mutating func endEarly(
-        _ contents: borrowing SegmentContents, _ path: String, _ at: Int
+        _ contents: borrowing SegmentContents, _ path: String, _ at: Int, before later: [UInt64]
     ) throws(LogError) -> Bool {
         guard let expected else { return false }
         if contents.hasFrame(claiming: expected, after: at) { throw .damaged(path, offset: at) }
-        for later in try names() where later > (segments.last ?? 0) {
+        for first in later {
             // A segment is begun only when all before it is durable.
-            let next = try SegmentContents(files, self.path(later))
+            let next = try SegmentContents(files, self.path(first))
             if LogSegmentHeader(next.view) != nil { throw .damaged(path, offset: at) }
         }
         do throws(DiskError) {
@@ -235,17 +237,7 @@ struct RecordCursor {
 
     /// The next record; nil if there is no whole one.
     mutating func next() -> ByteView? {
-        var count: UInt64 = 0
-        var shift: UInt64 = 0
-        while true {
-            guard at < bytes.count, shift < 63 else { return nil }
-            let byte = bytes[at]
-            at += 1
-            count |= UInt64(byte & 0x7f) << shift
-            if byte < 0x80 { break }
-            shift += 7
-        }
-        guard count <= UInt64(bytes.count - at) else { return nil }
+        guard let count = bytes.varint(at: &at), count <= UInt64(bytes.count - at) else { return nil }
         defer { at += Int(count) }
         return bytes.slice(at, at + Int(count))
     }
