@@ -5,7 +5,7 @@ SECONDS ?= 60
 SERVER := .build/release/martlet-server
 BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependency-import-check error
 # redis-server is what the client tests and benchmarks compare with.
-BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev
+BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev liblz4-dev libzstd-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv ruby-sidekiq strace xz-utils
 
 .PHONY: help run build test bench format fuzz fuzz-scripts fuzz-payloads thread-sanitizer build-packages test-packages

@@ -32,7 +32,9 @@ let package = Package(
         .target(
             name: "CSystem",
             cSettings: [.unsafeFlags(["-O3"], .when(configuration: .release))],
-            linkerSettings: [.linkedLibrary("jemalloc"), .linkedLibrary("crypto")]),
+            linkerSettings: [
+                .linkedLibrary("jemalloc"), .linkedLibrary("crypto"), .linkedLibrary("lz4"), .linkedLibrary("zstd"),
+            ]),
         layer("Base", ["CSystem"]),
         // Worlds for tests to run in: they go wrong as a seed says.
         layer("Simulation", ["Base", "CSystem"]),

@@ -150,7 +150,7 @@ import Testing
         /// Above 0: at most so many bytes.
         private func count(_ asked: Int) -> Int { min(asked, answers.isEmpty ? asked : answers.removeFirst()) }
 
-        func readSome(_ into: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
+        func readSome(_ into: UnsafeMutableRawBufferPointer, at offset: Int64, waits: Bool) -> Int {
             let count = count(min(into.count, bytes.count - Int(offset)))
             if count > 0 { into.copyBytes(from: bytes[Int(offset)..<Int(offset) + count]) }
             return count

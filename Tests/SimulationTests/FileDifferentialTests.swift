@@ -143,7 +143,7 @@ extension File {
     /// What pread answers, and the bytes.
     fileprivate func readAll(_ count: Int, _ offset: Int64) -> [Int] {
         var bytes = [UInt8](repeating: 0xee, count: count)
-        let answer = bytes.withUnsafeMutableBytes { readSome($0, at: offset) }
+        let answer = bytes.withUnsafeMutableBytes { readSome($0, at: offset, waits: true) }
         return [answer] + bytes.map(Int.init)
     }
 }

@@ -34,9 +34,9 @@ extension File {
 
     func text() throws -> String { String(decoding: try read(Int(try size())), as: UTF8.self) }
 
-    func readSome(_ count: Int, at offset: Int64 = 0) -> Int {
+    func readSome(_ count: Int, at offset: Int64 = 0, waits: Bool = true) -> Int {
         var bytes = [UInt8](repeating: 0, count: count)
-        return bytes.withUnsafeMutableBytes { readSome($0, at: offset) }
+        return bytes.withUnsafeMutableBytes { readSome($0, at: offset, waits: waits) }
     }
 
     func writeSome(_ bytes: [UInt8], at offset: Int64 = 0) -> Int {

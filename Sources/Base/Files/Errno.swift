@@ -6,4 +6,6 @@ public enum Errno {
     public static let inputOutput = EIO
     public static let exists = EEXIST
     public static let taken = EWOULDBLOCK
+    public static let wouldWait = EAGAIN
+    public static let tooLarge = EFBIG
 }

@@ -32,7 +32,9 @@ public enum FileUse: Sendable {
 public protocol File: AnyObject, Sendable {
     var path: String { get }
     /// As pread(2): how many bytes were read, maybe fewer than asked for, 0 at the file's end; minus errno.
-    func readSome(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int
+    /// - Parameter waits: false: not for the disk. The answer is then minus `Errno.wouldWait` if the bytes are not in
+    ///   memory, or if nobody can say (preadv2's RWF_NOWAIT).
+    func readSome(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int64, waits: Bool) -> Int
     /// As pwrite(2): how many bytes were written, maybe fewer than asked for; minus errno.
     func writeSome(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> Int
     /// As fdatasync(2): what was written lasts. After an error nobody knows what does: some systems call the
@@ -50,7 +52,7 @@ extension File {
         var done = 0
         while done < bytes.count {
             let count = readSome(
-                UnsafeMutableRawBufferPointer(rebasing: bytes[done...]), at: offset + Int64(done))
+                UnsafeMutableRawBufferPointer(rebasing: bytes[done...]), at: offset + Int64(done), waits: true)
             if count == -Int(Errno.interrupted) { continue }
             if count < 0 { throw DiskError(.read, path, Int32(-count)) }
             if count == 0 { break }

@@ -71,8 +71,10 @@ private final class RealFile: File {
 
     deinit { close(descriptor) }
 
-    func readSome(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
-        Int(cs_file_read(descriptor, bytes.baseAddress, bytes.count, offset))
+    func readSome(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int64, waits: Bool) -> Int {
+        waits
+            ? Int(cs_file_read(descriptor, bytes.baseAddress, bytes.count, offset))
+            : Int(cs_file_read_cached(descriptor, bytes.baseAddress, bytes.count, offset))
     }
 
     func writeSome(_ bytes: UnsafeRawBufferPointer, at offset: Int64) -> Int {

@@ -159,6 +159,8 @@ size_t sallocx(const void *, int);
 int mallctl(const char *, void *, size_t *, void *, size_t);
 CS_INLINE void *cs_allocate(size_t size) { return mallocx(size, 0); }
 CS_INLINE void *cs_allocate_zeroed_lines(size_t size) { return mallocx(size, 6 | 0x40); }
+/// Whole cache lines.
+CS_INLINE void *cs_allocate_lines(size_t size) { return mallocx(size, 6); }
 CS_INLINE void cs_release(void *p, size_t size) { sdallocx(p, size, 0); }
 CS_INLINE void cs_release_lines(void *p, size_t size) { sdallocx(p, size, 6); }
 CS_INLINE size_t cs_usable_size(const void *p) { return sallocx(p, 0); }
@@ -352,10 +354,9 @@ CS_INLINE uint64_t cs_fold(uint64_t a, uint64_t b) {
     unsigned __int128 product = (unsigned __int128)a * b;
     return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
-/// A seeded 64-bit hash of the multiply-and-fold kind. Not for anything that leaves the process.
-CS_INLINE uint64_t cs_hash(const uint8_t *p, size_t n) {
-    const uint64_t s0 = cs_hash_secrets[0], s1 = cs_hash_secrets[1];
-    uint64_t seed = cs_hash_secrets[2], a, b;
+/// A 64-bit hash of the multiply-and-fold kind, with these secrets.
+CS_INLINE uint64_t cs_hash_with(const uint8_t *p, size_t n, uint64_t s0, uint64_t s1, uint64_t seed) {
+    uint64_t a, b;
     if (n <= 16) {
         if (n >= 4) {
             size_t step = (n >> 3) << 2;
@@ -379,6 +380,25 @@ CS_INLINE uint64_t cs_hash(const uint8_t *p, size_t n) {
     }
     return cs_fold(s1 ^ n, cs_fold(a ^ s1, b ^ seed ^ s0));
 }
+/// With this process' secrets: not for anything that leaves it.
+CS_INLINE uint64_t cs_hash(const uint8_t *p, size_t n) {
+    return cs_hash_with(p, n, cs_hash_secrets[0], cs_hash_secrets[1], cs_hash_secrets[2]);
+}
+/// The same everywhere and for ever: what files hold may depend on it.
+CS_INLINE uint64_t cs_stable_hash(const uint8_t *p, size_t n, uint64_t seed) {
+    return cs_hash_with(p, n, 0x9e3779b97f4a7c15ull, 0xd1b54a32d192ed03ull, seed);
+}
+
+/// How many leading bytes are equal, of n.
+CS_INLINE size_t cs_common_prefix(const uint8_t *a, const uint8_t *b, size_t n) {
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t difference = cs_read8(a + i) ^ cs_read8(b + i);
+        if (difference) return i + (size_t)__builtin_ctzll(difference) / 8;
+    }
+    while (i < n && a[i] == b[i]) i++;
+    return i;
+}
 
 CS_INLINE int cs_equal(const uint8_t *a, const uint8_t *b, size_t n) {
     if (n >= 8 && n <= 16) return cs_read8(a) == cs_read8(b) && cs_read8(a + n - 8) == cs_read8(b + n - 8);
@@ -398,11 +418,22 @@ uint32_t cs_crc32c(uint32_t crc, const void *bytes, size_t count);
 /// The same without the processor's instruction.
 uint32_t cs_crc32c_by_table(uint32_t crc, const void *bytes, size_t count);
 
+// ---- compression: LZ4 and Zstandard ---------------------------------------------------------
+
+/// Bytes written, 0 if there is not room enough.
+size_t cs_lz4_compress(const void *from, size_t count, void *to, size_t room);
+size_t cs_zstd_compress(const void *from, size_t count, void *to, size_t room, int level);
+/// 1 if the bytes were such, and `wanted` bytes before. Never writes more.
+int cs_lz4_decompress(const void *from, size_t count, void *to, size_t wanted);
+int cs_zstd_decompress(const void *from, size_t count, void *to, size_t wanted);
+
 // ---- files: each answers minus errno when it fails ------------------------------------------
 
 int64_t cs_file_open(const char *path, int flags);
 /// As pread(2) and pwrite(2): maybe fewer bytes than asked for.
 int64_t cs_file_read(int fd, void *bytes, size_t count, int64_t at);
+/// The same if the bytes are in memory; -EAGAIN if the disk would have to be asked, or nobody can say.
+int64_t cs_file_read_cached(int fd, void *bytes, size_t count, int64_t at);
 int64_t cs_file_write(int fd, const void *bytes, size_t count, int64_t at);
 int64_t cs_file_sync(int fd);
 int64_t cs_file_truncate(int fd, int64_t size);

@@ -14,10 +14,12 @@ public struct DiskCall: Sendable, CustomStringConvertible {
     public let count: Int
     /// An open that makes the file if it is missing.
     let creates: Bool
+    /// Of a read: whether it waits for the disk.
+    let waits: Bool
 
     init(
         _ kind: DiskError.Operation, _ path: String, to newPath: String? = nil, offset: Int64 = 0, count: Int = 0,
-        creates: Bool = false
+        creates: Bool = false, waits: Bool = true
     ) {
         self.kind = kind
         self.path = path
@@ -25,6 +27,7 @@ public struct DiskCall: Sendable, CustomStringConvertible {
         self.offset = offset
         self.count = count
         self.creates = creates
+        self.waits = waits
     }
 
     public var description: String {

@@ -21,6 +21,8 @@ public enum DiskFault: Int, CaseIterable, Sendable {
     case rotAtRest
     /// A read of what is on the disk, where others answer from the system's cache: damage shows.
     case coldRead
+    /// EAGAIN of a read that is not to wait for the disk.
+    case wouldWait
 
     /// Whether a call of this kind can go wrong in this way.
     func applies(to call: DiskCall) -> Bool {
@@ -35,6 +37,7 @@ public enum DiskFault: Int, CaseIterable, Sendable {
         case .interrupted, .short: call.kind == .read || call.kind == .write
         case .lostWrite, .misdirectedWrite: call.kind == .sync
         case .rotOnRead, .rotAtRest, .coldRead: call.kind == .read
+        case .wouldWait: call.kind == .read && !call.waits
         }
     }
 
@@ -44,6 +47,7 @@ public enum DiskFault: Int, CaseIterable, Sendable {
         case .error: EIO
         case .noSpace: ENOSPC
         case .interrupted: EINTR
+        case .wouldWait: EAGAIN
         default: nil
         }
     }
@@ -71,6 +75,8 @@ public struct DiskFaults: Sendable {
     public var rotOnRead = 0.0
     public var rotAtRest = 0.0
     public var coldReads = 0.0
+    /// EAGAIN of reads that are not to wait.
+    public var waits = 0.0
 
     /// After a sync that failed the file's pages count as clean, so that the next sync succeeds and proves nothing
     /// (fsyncgate: Linux' ext4 and XFS). Otherwise they wait for the next sync.
@@ -99,6 +105,7 @@ public struct DiskFaults: Sendable {
         case .rotOnRead: rotOnRead
         case .rotAtRest: rotAtRest
         case .coldRead: coldReads
+        case .wouldWait: waits
         }
     }
 }

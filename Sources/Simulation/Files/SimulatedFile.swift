@@ -17,8 +17,8 @@ final class SimulatedFile: File {
 
     deinit { disk.close(handle) }
 
-    func readSome(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int64) -> Int {
-        let call = DiskCall(.read, path, offset: offset, count: bytes.count)
+    func readSome(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int64, waits: Bool) -> Int {
+        let call = DiskCall(.read, path, offset: offset, count: bytes.count, waits: waits)
         return Int(
             disk.call(call, by: process) { [handle] (state, source, _, fault) throws(Refusal) in
                 Int64(try state.read(handle, bytes, at: offset, fault, &source.random))
