@@ -14,7 +14,7 @@ public final class SpinLock: @unchecked Sendable {
 
     /// Runs `body` with the lock held. Not reentrant; nothing that may wait belongs in it.
     @inline(__always)
-    public func withLock<R>(_ body: () throws -> R) rethrows -> R {
+    public func withLock<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R {
         cs_lock(word)
         defer { cs_unlock(word) }
         return try body()

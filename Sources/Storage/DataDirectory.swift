@@ -104,7 +104,7 @@ public final class DataDirectory: Sendable {
     }
 
     /// Under another name first, so that there is a whole one or none.
-    private static func write(_ files: any FileSystem, _ path: String, _ identity: UInt64) throws(DiskError) {
+    static func write(_ files: any FileSystem, _ path: String, _ identity: UInt64) throws(DiskError) {
         var output = ByteBuffer(capacity: identityBytes)
         output.append(littleEndian: magic)
         output.append(littleEndian: version)

@@ -1,0 +1,36 @@
+import Base
+
+extension Tree {
+    /// How a tree is built.
+    public struct Options: Sendable {
+        /// For blocks that were read.
+        public var cacheBytes = 64 << 20
+        /// About how long tables are.
+        public var tableBytes: Int64 = 32 << 20
+        /// So many runs in level 0, and it is compacted.
+        public var level0Runs = 4
+        /// How many times as long a level is as the one before it, at most.
+        public var levelRatio = 10
+        /// No longer is the first level that runs go to; nor level 0.
+        public var baseBytes: Int64 = 256 << 20
+        /// About how much one step of compaction reads, at most; one that begins in level 0 may need more.
+        public var stepBytes: Int64 = 800 << 20
+        public var blockBytes = 4096
+        public var filterBitsPerKey = 10
+        /// Of level 0, which does not live long; of those between; and of the last one, where nearly all is.
+        public var newest = Compression.none
+        public var middle = Compression.lz4
+        public var last = Compression.zstd
+
+        public init() {}
+
+        /// The same compression for all levels.
+        public mutating func compressAll(_ compression: Compression) {
+            (newest, middle, last) = (compression, compression, compression)
+        }
+
+        func compression(of level: Int) -> Compression {
+            level == 0 ? newest : level < ManifestEdit.lastLevel ? middle : last
+        }
+    }
+}
