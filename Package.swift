@@ -84,7 +84,7 @@ let package = Package(
             "NodeTests",
             [
                 "Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting", "PayloadOracle",
-                "FuzzCorpus",
+                "FuzzCorpus", "Simulation",
             ]),
     ]
 )

@@ -361,3 +361,9 @@ size_t cs_resident_bytes(void) {
     if (n <= 0 || sscanf(text, "%lu %lu", &total, &resident) != 2) return 0;
     return resident * (size_t)sysconf(_SC_PAGESIZE);
 }
+
+void cs_make_thread_idle(void) {
+    struct sched_param none = {0};
+    // Where the system has no such class, the least of the usual one.
+    if (sched_setscheduler(0, SCHED_IDLE, &none)) setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+}

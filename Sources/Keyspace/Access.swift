@@ -34,11 +34,10 @@ public struct Access {
     @inline(__always)
     public func find(_ key: Key) -> Slot? {
         guard let slot = tables.pointee.entries.find(key) else { return nil }
-        if _slowPath(Table.entry(slot).isExpired(moment.wall)) {
-            expire(slot, key)
-            return nil
-        }
-        return slot
+        let meta = Table.entry(slot).meta
+        if _fastPath(meta & (Entry.Bit.deadline | Entry.Bit.away) == 0) { return slot }
+        if meta & Entry.Bit.away == 0 && !Table.entry(slot).isExpired(moment.wall) { return slot }
+        return findSpecial(slot, key)
     }
 
     /// The entry of a live key, marked as accessed, counted as a hit or miss: for reading commands.
@@ -73,7 +72,7 @@ public struct Access {
     public func entry(_ slot: Slot) -> Entry { Table.entry(slot) }
 
     @inline(never)
-    private func expire(_ slot: Slot, _ key: Key) {
+    func expire(_ slot: Slot, _ key: Key) {
         if cs_load_u32(&shared.pointee.keepsExpired) != 0 {
             partition.pointee.hidesExpired = true
             return
@@ -103,6 +102,7 @@ public struct Access {
     func emit(_ key: Key, _ dot: Dot, byClient: Bool = true, _ change: @autoclosure () -> Mutation.Change) {
         if _slowPath(partition.pointee.observers != 0) { tellObservers(key.view, byClient: byClient) }
         if _slowPath(shared.pointee.sink != nil) {
+            noteUnsaved(key)
             Partition.record(
                 partition,
                 Mutation(
@@ -211,6 +211,7 @@ public struct Access {
             if sizeClass(offset &+ old.valueCount) == sizeClass(offset &+ valueCount) {
                 let stamp = old.accessStamp
                 old.writeHeader(header, wide, key.view.count, valueCount)
+                if _slowPath(oldMeta & Entry.Bit.marks != 0) { noteRewritten(old, oldMeta) }
                 if _slowPath(moment.countsFrequency) { countWrite(old, after: stamp) }
                 if _slowPath(header.deadline != nil) { noteDeadline(header.deadline.unsafelyUnwrapped) }
                 return old
@@ -269,6 +270,7 @@ public struct Access {
     /// Puts `new` where `old` is, in both tables. `old` is the caller's afterwards.
     func exchange(_ slot: Slot, _ key: Key, _ old: Entry, _ new: Entry) {
         Table.replace(slot, with: new)
+        if _slowPath(old.meta & Entry.Bit.marks != 0) { noteReplaced(old, by: new, key.slot) }
         if _slowPath(moment.countsFrequency) { countWrite(new, after: old.accessStamp) }
         switch (old.hasDeadline, new.hasDeadline) {
         case (false, false): break
@@ -284,6 +286,7 @@ public struct Access {
     func unlink(_ slot: Slot, _ key: Key) -> Entry {
         let entry = Table.entry(slot)
         signalReady(key)
+        if _slowPath(entry.meta & Entry.Bit.marks != 0) { noteRemoved(entry, key.slot) }
         if entry.hasDeadline { untrack(entry, key) }
         tables.pointee.entries.remove(slot, hash: key.hash, shared.pointee.reclaimer)
         if database == 0 { partition.pointee.slots[key.slot & 63].keys &-= 1 }

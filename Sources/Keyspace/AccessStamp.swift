@@ -13,6 +13,9 @@ public enum AccessStamp {
     /// Beside the 22 bits, in a `Moment`: accesses are counted.
     static let counts: UInt32 = 1 << 31
 
+    /// Beside the 22 bits, in a `Moment`: whoever finds keys does not look at their values.
+    public static let needsNoValue: UInt32 = 1 << 30
+
     /// What a new key is given at this time, and what a read leaves unless accesses are counted: for a `Moment`.
     public static func fresh(frequency: Bool, now: Int64) -> UInt32 {
         if frequency { return counts | minutes(now) << 8 | frequencyInitial }

@@ -30,6 +30,10 @@ extension Keyspace {
         signalAll(partition, index, database)
         emit(index, Keyspace.occupiedSlots(partition, database), database, moment, .flush)
         contents.add(&tables.pointee)
+        Access(partition, database: database, moment: moment).countAway(-tables.pointee.awayCount)
+        tables.pointee.unsaved.pointee = UnsavedKeys()
+        tables.pointee.space = partition.pointee.nextSpace
+        partition.pointee.nextSpace += 1
         if database == 0 {
             for slot in 0..<64 { partition.pointee.slots[slot].keys = 0 }
         }
@@ -120,6 +124,9 @@ extension PartitionDatabase {
         Swift.swap(&a.pointee.earliestDeadline, &b.pointee.earliestDeadline)
         Swift.swap(&a.pointee.expiryCursor, &b.pointee.expiryCursor)
         Swift.swap(&a.pointee.earliestMet, &b.pointee.earliestMet)
+        Swift.swap(&a.pointee.unsaved, &b.pointee.unsaved)
+        Swift.swap(&a.pointee.space, &b.pointee.space)
+        Swift.swap(&a.pointee.awayCount, &b.pointee.awayCount)
     }
 }
 

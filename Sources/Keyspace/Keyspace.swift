@@ -31,7 +31,9 @@ public final class Keyspace: @unchecked Sendable {
         let count = databases * Limits.partitions
         let raw = UnsafeMutableRawPointer.allocate(byteCount: count * 128, alignment: 128)
         let tables = raw.bindMemory(to: PartitionDatabase.self, capacity: count)
-        tables.initialize(repeating: PartitionDatabase(), count: count)
+        for i in 0..<count {
+            (tables + i).initialize(to: PartitionDatabase(space: UInt64(i / Limits.partitions)))
+        }
         return tables
     }
 
@@ -48,6 +50,8 @@ public final class Keyspace: @unchecked Sendable {
                 partition.pointee.databases[database].entries.detach()
                     .dismantle(shared.pointee.reclaimer) { $0.destroy() }
                 partition.pointee.databases[database].expiring.detach().dismantle(shared.pointee.reclaimer) { _ in }
+                partition.pointee.databases[database].unsaved.deinitialize(count: 1)
+                partition.pointee.databases[database].unsaved.deallocate()
             }
             partition.pointee.readers?.forEach { _, readers in readers.pointee.free() }
             partition.pointee.slots.deallocate()

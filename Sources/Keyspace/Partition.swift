@@ -34,6 +34,10 @@ public struct Partition {
     var tellsEveryChange = false
     /// No deadline in any database is earlier than this. Written under the lock, read without.
     var earliestDeadline = Int64.max
+    /// While its changes are being saved: names of saved keys that went before it was their turn.
+    var lateRemovals: UnsafeMutablePointer<ByteBuffer>?
+    /// The number of the next space (`PartitionDatabase.space`).
+    var nextSpace: UInt64 = 1 << 32
 
     /// Takes the lock, spinning first, then sleeping. Nobody locks a lower partition while holding a higher one.
     @inline(__always)
@@ -106,10 +110,19 @@ public struct PartitionDatabase {
     var expiryCursor: UInt64 = 0
     /// The earliest deadline met since the cursor was last at its start.
     var earliestMet = Int64.max
-    /// Fills two cache lines: what a lookup reads is in one.
-    private var padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
+    /// What the tree has not got. Goes with the tables when databases are exchanged, as `space` does.
+    var unsaved: UnsafeMutablePointer<UnsavedKeys>
+    /// Under which number the tree has these keys: another one once the database has been emptied, so that all it
+    /// had is gone at once.
+    var space: UInt64
+    /// Values that are away (`Entry.isAway`). The struct fills two cache lines: what a lookup reads is in one.
+    var awayCount = 0
 
-    public init() {}
+    init(space: UInt64) {
+        self.space = space
+        unsaved = .allocate(capacity: 1)
+        unsaved.initialize(to: UnsavedKeys())
+    }
 }
 
 /// A partition's share of every database. The shares of all partitions lie side by side, database by
@@ -161,6 +174,10 @@ public struct KeyspaceShared {
     var readerCount: UInt64 = 0
     /// While set (CLIENT PAUSE), deadlines hide keys but remove none.
     public var keepsExpired: UInt32 = 0
+    /// Values that are away, in all databases. Relaxed atomic.
+    var awayCount: UInt64 = 0
+    /// Who brings them back; set before the first may go.
+    public var loader: ValueLoader?
     /// Relaxed atomic; see `takesAnyChecksum`.
     var ignoresChecksums: UInt32 = 0
 }

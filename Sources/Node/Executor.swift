@@ -92,8 +92,12 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let recentPeaks = RecentPeaks()
     /// What the running command has changed, encoded, until it is logged.
     var openRecord = ByteBuffer()
-    /// Nil while nothing is logged. The node's, which outlives its executors.
-    unowned(unsafe) var persistence: Persistence?
+    /// Nil while nothing is logged.
+    @inline(__always)
+    var persistence: Persistence? { Node.persistence(persistencePlace) }
+    private let persistencePlace: UnsafeMutablePointer<UInt64>
+    /// Wakes the loop. From any thread.
+    private(set) var wake: @Sendable () -> Void = {}
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -103,6 +107,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         commandIndex = node.commands.index
         broker = node.broker
         monitorCount = node.monitorCount
+        persistencePlace = node.persistencePlace
         ownMonitorCount = .allocate(capacity: 1)
         ownMonitorCount.initialize(to: 0)
         partitions = node.keyspace.partitions
@@ -142,6 +147,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
 
     /// Has the loop woken when mail arrives. The shell calls it before the loop runs.
     public func connect(wake: @escaping @Sendable () -> Void) {
+        self.wake = wake
         mailbox.connect(wake)
         inbox.connect(wake)
     }

@@ -16,8 +16,10 @@ public final class Node: @unchecked Sendable {
     /// One for each loop, in the loops' order.
     public private(set) var executors: [Executor] = []
     public let doors: Doors
-    /// Nil while changes are not logged.
-    public internal(set) var persistence: Persistence?
+    /// The address of what logs changes; 0: nothing does.
+    let persistencePlace: UnsafeMutablePointer<UInt64>
+    /// All there have been: a loop may still be looking at one that is over.
+    var keptPersistence: [Persistence] = []
     public let pause = Pause()
     public let slowlog = Slowlog()
     public let latency = LatencyMonitor()
@@ -76,6 +78,8 @@ public final class Node: @unchecked Sendable {
         keyspace.shared.pointee.events = KeyEventsSink()
         broker = Broker(loops: settings.loops)
         prefixes = Prefixes(loops: settings.loops)
+        persistencePlace = .allocate(capacity: 1)
+        persistencePlace.initialize(to: 0)
         monitorCount = .allocate(capacity: 1)
         monitorCount.initialize(to: 0)
         counters = .allocate(capacity: 2)
@@ -89,6 +93,7 @@ public final class Node: @unchecked Sendable {
     deinit {
         broker.free()
         monitorCount.deallocate()
+        persistencePlace.deallocate()
         counters.deallocate()
     }
 
@@ -146,6 +151,12 @@ public struct Doors: Sendable {
     public var secretBytes: @Sendable (Int) -> [UInt8] = { SecretBytes.make($0) }
     /// Blocks the calling thread, microseconds (DEBUG SLEEP).
     public var sleep: @Sendable (Int) -> Void
+    /// The way to the disk.
+    public var files: any FileSystem = RealFileSystem()
+    /// Not 0, and nobody has had it before.
+    public var randomNumber: @Sendable () -> UInt64 = { UInt64.random(in: 1 ... .max) }
+    /// Runs something on a thread of this name, until it ends by itself.
+    public var spawn: @Sendable (String, ThreadPriority, @escaping @Sendable () -> Void) -> Void = { _, _, _ in }
     /// Sends a request to another server and hands its answer on, on any thread (MIGRATE).
     public var exchange: @Sendable (PeerRequest, @escaping @Sendable (PeerReply) -> Void) -> Void = { _, done in
         done(PeerReply(failure: .connecting))
@@ -162,6 +173,13 @@ public struct Doors: Sendable {
         self.shutDown = shutDown
         self.sleep = sleep
     }
+}
+
+/// How much a thread matters.
+public enum ThreadPriority: Sendable {
+    case usual
+    /// Only when nobody else wants the processor.
+    case idle
 }
 
 /// Something that all loops have on or off. Read by relaxed atomics.

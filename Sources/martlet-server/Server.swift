@@ -4,7 +4,6 @@ import Glibc
 import Keyspace
 import Node
 import Reactor
-import Storage
 
 /// The process: listens, runs one loop per thread, waits for a signal or SHUTDOWN, and takes leave.
 final class Server: @unchecked Sendable {
@@ -31,11 +30,10 @@ final class Server: @unchecked Sendable {
         let signals = cs_signal_descriptor()
         let disposer = ThreadedDisposer()
         let node = makeNode(disposer)
-        let persistence = try openPersistence(node)
+        try openPersistence(node)
         let loops = node.executors.map { [configuration] executor in
             let loop = EventLoop(handler: executor) { configuration.settings.tcpKeepalive }
             executor.connect(wake: { loop.wake() })
-            persistence?.connect(wake: { loop.wake() })
             return loop
         }
         let sockets = TCPSockets(loops, backlog: settings.tcpBacklog)
@@ -44,7 +42,7 @@ final class Server: @unchecked Sendable {
         node.port = Int(port)
         configuration.onChange = { [log] old, new in
             if let refusal = changeDirectory(old, new) ?? raiseClientLimit(old, new) { return refusal }
-            let refusal = sockets.follow(old, new, node, log)
+            let refusal = sockets.follow(old, new, node, log) ?? node.followPersistence(old, new)
             if refusal != nil { _ = changeDirectory(new, old) }
             return refusal
         }
@@ -52,17 +50,13 @@ final class Server: @unchecked Sendable {
         writePIDFile()
         announce(loops.count)
         if settings.daemonize { cs_close_standard_streams() }
-        let writer = persistence.map { startWriter($0) }
         let threads = loops.enumerated().map { i, loop in start(loop, i, of: loops.count) }
         LargePages.start()
         waitForEnd(signals)
         log.write(.notice, "Leaving: closing connections")
         for loop in loops { loop.stop() }
         for thread in threads { pthread_join(thread, nil) }
-        if let writer {
-            persistence?.stop()
-            pthread_join(writer, nil)
-        }
+        node.closePersistence()
         if !settings.pidFile.isEmpty { unlink(settings.pidFile) }
         if !settings.unixSocket.isEmpty { unlink(settings.unixSocket) }
         log.write(.notice, "Martlet is now ready to exit, bye bye...")
@@ -77,40 +71,26 @@ final class Server: @unchecked Sendable {
             sleep: { usleep(UInt32($0)) })
         doors.process = processFigures
         doors.exchange = { PeerConnection.exchange($0, $1) }
+        doors.spawn = { BackgroundThread.start($0, $1, $2) }
         return Node(
             configuration: configuration, doors: doors, wall: cs_wall_us() / 1000, seed: UInt64.random(in: 0 ... .max))
     }
 
-    // MARK: the log
+    // MARK: data
 
-    /// Reads the log, if there is to be one. Clients are let in afterwards.
-    private func openPersistence(_ node: Node) throws -> Persistence? {
-        if !settings.appendOnly { return nil }
+    /// Reads what is on disk, if anything is to be. Clients are let in afterwards.
+    private func openPersistence(_ node: Node) throws {
         let started = cs_monotonic_ns()
-        let path = settings.directory + "/" + settings.appendDirectory
         do {
-            let directory = try DataDirectory.open(
-                RealFileSystem(), path, newIdentity: UInt64.random(in: 1 ... .max))
-            let report = try node.recover(directory)
+            guard let report = try node.openPersistence() else { return }
             let seconds = Double((cs_monotonic_ns() - started) / 1_000_000) / 1000
-            log.write(.notice, "Log read: \(report.mutations) changes in \(report.records) records, \(seconds) s")
+            log.write(
+                .notice,
+                "Data read: \(report.keys) keys, and \(report.mutations) changes in \(report.records) records of the log, "
+                    + "\(seconds) s")
         } catch {
-            throw StartError(text: "cannot start from the log: \(error)")
+            throw StartError(text: "cannot start from the data directory: \(error)")
         }
-        return node.persistence
-    }
-
-    private func startWriter(_ persistence: Persistence) -> pthread_t {
-        var thread = pthread_t()
-        let failure = pthread_create(
-            &thread, nil,
-            { raw in
-                cs_name_thread("log")
-                Unmanaged<Persistence>.fromOpaque(raw!).takeRetainedValue().run()
-                return nil
-            }, Unmanaged.passRetained(persistence).toOpaque())
-        precondition(failure == 0, "cannot start a thread")
-        return thread
     }
 
     // MARK: listening

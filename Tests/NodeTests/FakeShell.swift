@@ -15,12 +15,16 @@ final class FakeShell {
     private let arena = UnsafeMutablePointer<UInt8>.allocate(capacity: Limits.arenaBytes)
     private var clients: [FakeClient] = []
 
-    init(loops: Int = 1, options: [String] = [], families: [[Command]] = Node.families) throws {
+    init(
+        loops: Int = 1, options: [String] = [], families: [[Command]] = Node.families,
+        files: (any FileSystem)? = nil
+    ) throws {
         let configuration = try Configuration.load(
             ["--protected-mode", "no", "--io-threads", "\(loops)"] + options)
         let stops = Counter()
-        let doors = Doors(
-            disposer: Disposer(), log: { _, _ in }, shutDown: { stops.count += 1 }, sleep: { _ in })
+        var doors = Doors(
+            disposer: Disposer(), log: { _, _ in }, shutDown: { stops.count += 1 }, sleep: { _ in stops.whileAsleep() })
+        if let files { doors.files = files }
         node = Node(configuration: configuration, doors: doors, wall: now, seed: 1, families: families)
         self.stops = stops
     }
@@ -32,10 +36,17 @@ final class FakeShell {
 
     private final class Counter: @unchecked Sendable {
         var count = 0
+        var whileAsleep: () -> Void = {}
     }
     private let stops: Counter
 
     var stopCount: Int { stops.count }
+
+    /// What happens while the node blocks a thread of its own.
+    var whileAsleep: () -> Void {
+        get { stops.whileAsleep }
+        set { stops.whileAsleep = newValue }
+    }
 
     func connect(loop: Int = 0) -> FakeClient {
         let executor = node.executors[loop]

@@ -255,6 +255,9 @@ int cs_nth_available_cpu(int n);
 /// Makes this thread's short sleeps end on time (by default the kernel adds 50 us).
 void cs_sleep_precisely(void);
 void cs_name_thread(const char *name);
+
+/// Lets the calling thread run only when no other wants the processor.
+void cs_make_thread_idle(void);
 /// Blocks SIGTERM, SIGINT, SIGHUP in all threads started later, ignores SIGPIPE; answers a signalfd.
 int cs_signal_descriptor(void);
 int cs_read_signal(int fd);

@@ -24,10 +24,27 @@ extension Mutation {
         case .swap(let other): access.swapSlot(slot, with: other)
         default:
             let key = Key(key)
-            apply(to: access, key, access.tables.pointee.entries.find(key))
+            let place = access.tables.pointee.entries.find(key)
+            // A value that was saved while it changed may be newer than the log's place where replaying begins.
+            if place.map({ suits(Table.entry($0)) }) ?? true { apply(to: access, key, place) }
         }
         counters.pointee.writes = dot.counter
         return true
+    }
+
+    /// Whether the change can be made to this value, which has not seen it. It is of another type if mutations
+    /// before this one are missing, or newer.
+    private func suits(_ entry: Entry) -> Bool {
+        if entry.dot.counter >= dot.counter { return false }
+        return switch change {
+        case .add, .splice, .raise: entry.type == .string
+        case .list: entry.type == .list
+        case .set: entry.type == .set
+        case .sortedSet: entry.type == .sortedSet
+        case .hash: entry.type == .hash
+        case .stream: entry.type == .stream
+        default: true
+        }
     }
 
     private func apply(to access: Access, _ key: Key, _ place: Table.Slot?) {
@@ -103,7 +120,9 @@ extension Access {
     }
 
     private func place(_ entry: Entry) {
-        insert(entry, Key(entry.key))
+        let key = Key(entry.key)
+        insert(entry, key)
+        noteUnsaved(key)
         if partition.pointee.observers == 0 { return }
         tellWatchers(entry.key)
     }

@@ -137,9 +137,6 @@ public final class Configuration: @unchecked Sendable {
         let parameter = ParameterTable.all[index]
         let normal = try parameter.normalized(words: [text], current: current)
         if let refusal = parameter.refusal(of: normal) { throw Refusal(text: refusal.reply) }
-        if parameter.flags.contains(.atStart) && normal != current {
-            throw Refusal(text: "this version cannot switch it while the server runs")
-        }
         return normal
     }
 

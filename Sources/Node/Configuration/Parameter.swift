@@ -27,8 +27,6 @@ struct Parameter: Sendable {
         static let protected = Flags(rawValue: 2)
         /// Left out of CONFIG GET's patterns.
         static let hidden = Flags(rawValue: 4)
-        /// CONFIG SET takes only the value it has: it cannot be switched while the server runs.
-        static let atStart = Flags(rawValue: 8)
     }
 
     enum Use: Sendable {

@@ -8,7 +8,7 @@ extension ParameterTable {
             + "Jemalloc like the one shipped by default with the Redis source distribution")
 
     static let persistenceParameters = [
-        Parameter("appendonly", .yesNo, "no", .atStart),
+        Parameter("appendonly", .yesNo, "no"),
         Parameter("appendfsync", .choice(["everysec", "always", "no"]), "everysec"),
         Parameter("appendfilename", .text(.notEmptyNotPath), "appendonly.aof", .immutable, .accepted),
         Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable),

@@ -21,12 +21,18 @@ public enum SyncPolicy: UInt32, Sendable {
 /// it was when their turn ended: so none leaves, not even to a reader of a new value, before the value is safe.
 public final class Persistence: @unchecked Sendable {
     let log: Log
-    public let directory: DataDirectory
+    /// Held until persisting ends.
+    private let directory: Mutex<DataDirectory?>
+    /// Set before the threads start.
+    var keeper: TreeKeeper?
     private let bell = Doorbell()
     private let sleep: @Sendable (Int) -> Void
     private let policyWord: UnsafeMutablePointer<UInt32>
     private let flags: UnsafeMutablePointer<UInt32>
     private let state = Mutex(State())
+
+    /// What segments were removed up to. The writer's.
+    private var released: UInt64 = 0
 
     private struct State {
         /// Why writes are refused.
@@ -40,11 +46,21 @@ public final class Persistence: @unchecked Sendable {
         static let refusing = 1
         /// Nothing can be made durable any more.
         static let failed = 2
-        static let count = 3
+        /// The writer is gone.
+        static let ended = 3
+        static let count = 4
     }
 
     /// How long records gather unless somebody waits for them.
     private static let gatheringMilliseconds: Int32 = 5
+    /// The record up to which the log is to be durable whatever the policy, and the first one that is needed.
+    private let marks: UnsafeMutablePointer<UInt64>
+    /// Log bytes after which memory is flushed to the tree. Relaxed atomic.
+    var flushBytes: Int {
+        get { Int(cs_load_u64(marks + 2)) }
+        set { cs_store_u64(marks + 2, UInt64(newValue)) }
+    }
+
     private static let retryMilliseconds: Int32 = 200
     private static let second: UInt64 = 1_000_000_000
 
@@ -53,17 +69,21 @@ public final class Persistence: @unchecked Sendable {
         _ log: Log, _ directory: DataDirectory, _ policy: SyncPolicy, sleep: @escaping @Sendable (Int) -> Void
     ) {
         self.log = log
-        self.directory = directory
+        self.directory = Mutex(directory)
         self.sleep = sleep
         policyWord = .allocate(capacity: 1)
         policyWord.initialize(to: policy.rawValue)
         flags = .allocate(capacity: Flag.count)
         flags.initialize(repeating: 0, count: Flag.count)
+        marks = .allocate(capacity: 3)
+        marks.initialize(repeating: 0, count: 2)
+        (marks + 2).initialize(to: 64 << 20)
     }
 
     deinit {
         policyWord.deallocate()
         flags.deallocate()
+        marks.deallocate()
     }
 
     /// `appendfsync`; CONFIG SET changes it. From any thread.
@@ -77,6 +97,25 @@ public final class Persistence: @unchecked Sendable {
 
     /// Has the writer wake a loop whose replies may go. Before `run`.
     public func connect(wake: @escaping @Sendable () -> Void) { state.withLock { $0.wake.append(wake) } }
+
+    // MARK: the flusher's
+
+    /// Waits until records up to this number are durable. False if they cannot be made so, or the writer ends.
+    func makeDurable(upTo number: UInt64) -> Bool {
+        cs_store_release_u64(marks, number)
+        while log.durable < number {
+            if cs_load_u32(flags + Flag.failed) != 0 || cs_load_u32(flags + Flag.ended) != 0 { return false }
+            bell.ring()
+            sleep(500)
+        }
+        return true
+    }
+
+    /// Records before this one are not needed any more: their segments may go.
+    func releaseLog(before number: UInt64) {
+        cs_store_release_u64(marks + 1, number)
+        bell.ring()
+    }
 
     // MARK: the loops'
 
@@ -106,19 +145,50 @@ public final class Persistence: @unchecked Sendable {
         var syncedAt = cs_monotonic_ns()
         while cs_load_acquire_u32(flags + Flag.stopping) == 0 {
             bell.wait(milliseconds: patience(syncedAt))
-            _ = attempt { () throws(DiskError) in try log.write() }
-            let now = cs_monotonic_ns()
-            switch policy {
-            case .always: sync(&syncedAt, now)
-            case .everySecond: if now &- syncedAt >= Persistence.second { sync(&syncedAt, now) }
-            case .never: syncedAt = now
-            }
+            work(&syncedAt)
             if policy != .always || refusesWrites { pause() }
         }
+        writeAll()
+        cs_store_release_u32(flags + Flag.ended, 1)
+    }
+
+    private func work(_ syncedAt: inout UInt64) {
+        _ = attempt { () throws(DiskError) in try log.write() }
+        let now = cs_monotonic_ns()
+        switch policy {
+        case .always: sync(&syncedAt, now)
+        case .everySecond: if now &- syncedAt >= Persistence.second { sync(&syncedAt, now) }
+        case .never: syncedAt = now
+        }
+        if cs_load_acquire_u64(marks) > log.durable { sync(&syncedAt, now) }
+        removeSegments()
+    }
+
+    /// Writes and syncs all there is.
+    func writeAll() {
         _ = attempt { () throws(DiskError) in
             try log.write()
             try log.sync()
         }
+        removeSegments()
+    }
+
+    private func removeSegments() {
+        let needed = cs_load_acquire_u64(marks + 1)
+        if needed <= released { return }
+        // What could not be removed is tried again after the next flush: it is in nobody's way.
+        try? log.removeSegments(before: needed)
+        released = needed
+    }
+
+    /// Ends all threads, with everything written and synced, and gives the directory back. Answers once it is so.
+    func finish() {
+        keeper?.stop()
+        stop()
+        while cs_load_acquire_u32(flags + Flag.ended) == 0 { sleep(1000) }
+        keeper = nil
+        directory.withLock { $0 = nil }
+        wakeLoops()
     }
 
     /// Ends `run`, with everything written and synced. From any thread.

@@ -1,4 +1,5 @@
 import Base
+import CSystem
 import Keyspace
 import Storage
 
@@ -6,6 +7,11 @@ import Storage
 public enum RecoveryError: Error, CustomStringConvertible {
     case directory(DirectoryError)
     case log(LogError)
+    case tree(TreeError)
+    /// What a flush wrote into the manifest besides tables cannot be read.
+    case state
+    /// A record of the tree that nobody of this version has written.
+    case record
     /// The log speaks of a database that the configuration does not have.
     case database(Int, of: Int)
 
@@ -13,6 +19,9 @@ public enum RecoveryError: Error, CustomStringConvertible {
         switch self {
         case .directory(let error): error.description
         case .log(let error): error.description
+        case .tree(let error): "\(error)"
+        case .state: "the manifest has a state that cannot be read"
+        case .record: "the tree has a record that cannot be read"
         case .database(let number, let count):
             "the log has keys in database \(number), but `databases` is \(count)"
         }
@@ -21,36 +30,138 @@ public enum RecoveryError: Error, CustomStringConvertible {
 
 /// What a start found.
 public struct RecoveryReport: Sendable {
+    /// Keys that were in the tree.
+    public var keys = 0
     public var records = 0
     public var mutations = 0
 }
 
 extension Node {
-    /// Takes over what the directory's log holds, and logs every change from now on. Before the loops run.
-    public func recover(_ directory: DataDirectory) throws(RecoveryError) -> RecoveryReport {
+    /// Takes over what the directory holds, and logs every change from now on. Before the loops run.
+    func recover(_ directory: DataDirectory) throws(RecoveryError) -> RecoveryReport {
         let events = keyspace.shared.pointee.eventMask
         keyspace.shared.pointee.eventMask = 0
         defer { keyspace.shared.pointee.eventMask = events }
         var report = RecoveryReport()
+        let tree = try openTree(directory)
+        let state = try savedState(tree)
+        let isWhole = state?.isComplete ?? true
+        if let state {
+            keyspace.adopt(state)
+            if isWhole { try load(tree, &report) }
+        }
+        // What the log tells is to be saved again, deletions included: the tree may have what they deleted.
+        keyspace.shared.pointee.sink = UnsavedSink()
+        defer { if persistence == nil { keyspace.shared.pointee.sink = nil } }
+        let end: LogEnd
+        if isWhole {
+            end = try replay(directory, from: (state?.logPosition ?? 0) + 1, &report)
+        } else {
+            doors.log(.warning, "Appending had been switched on and never got to the end: beginning with no keys")
+            end = try beginAnew(directory, tree, state!)
+        }
+        attach(makePersistence(directory, tree, end, configuration.settings))
+        return report
+    }
+
+    func openTree(_ directory: DataDirectory) throws(RecoveryError) -> Tree {
+        try orRecoveryError { () throws(TreeError) in try Tree.open(directory, Tree.Options()) }
+    }
+
+    private func savedState(_ tree: Tree) throws(RecoveryError) -> SavedState? {
+        if tree.state.isEmpty { return nil }
+        guard let state = tree.state.withView({ SavedState($0) }) else { throw .state }
+        return state
+    }
+
+    /// The directory's contents are given up, for good.
+    private func beginAnew(
+        _ directory: DataDirectory, _ tree: Tree, _ old: SavedState
+    ) throws(RecoveryError) -> LogEnd {
+        let end = try skipLog(directory)
+        keyspace.beginSaving(over: old)
+        try install(SavedState(keyspace, logPosition: end.last), tree)
+        return end
+    }
+
+    func install(_ state: SavedState, _ tree: Tree) throws(RecoveryError) {
+        var blob = ByteBuffer(capacity: 64 * 1024)
+        state.encode(to: &blob)
+        let view = blob.view
+        try orRecoveryError { () throws(TreeError) in try tree.install(try tree.beginRun(), state: view) }
+    }
+
+    func makePersistence(
+        _ directory: DataDirectory, _ tree: Tree, _ end: LogEnd, _ settings: Settings
+    ) -> Persistence {
+        let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
+        let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep)
+        persistence.keeper = TreeKeeper(keyspace, tree, persistence, sleep: doors.sleep, report: doors.log)
+        return persistence
+    }
+
+    /// Where the log ends, whatever is in it.
+    func skipLog(_ directory: DataDirectory) throws(RecoveryError) -> LogEnd {
+        var recovery = LogRecovery(directory.files, directory: directory.path, identity: directory.identity)
+        do throws(LogError) {
+            return try recovery.run(fromAnywhere: ()) { (_, _) throws(LogError) in }
+        } catch {
+            throw .log(error)
+        }
+    }
+
+    private func replay(
+        _ directory: DataDirectory, from start: UInt64, _ report: inout RecoveryReport
+    ) throws(RecoveryError) -> LogEnd {
         var recovery = LogRecovery(directory.files, directory: directory.path, identity: directory.identity)
         var strange: RecoveryError?
         let end: LogEnd
         do throws(LogError) {
-            end = try recovery.run(from: 1) { (number, record) throws(LogError) in
+            end = try recovery.run(from: start) { (number, record) throws(LogError) in
                 strange = try keyspace.replay(number, record, &report) ?? strange
             }
         } catch {
             throw .log(error)
         }
         if let strange { throw strange }
-        let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
-        let persistence = Persistence(log, directory, configuration.settings.syncPolicy, sleep: doors.sleep)
-        self.persistence = persistence
-        keyspace.shared.pointee.sink = CommitLogSink(log)
-        for executor in executors { executor.persistence = persistence }
-        return report
+        return end
+    }
+
+    // MARK: the tree
+
+    /// Puts all that the tree has into the key space.
+    private func load(_ tree: Tree, _ report: inout RecoveryReport) throws(RecoveryError) {
+        var scan = tree.scan(from: ByteView(""), upTo: nil)
+        while true {
+            let record = try orRecoveryError { () throws(TreeError) in try scan.next() }
+            guard let record else { return }
+            if try load(record.key, record.value) { report.keys += 1 }
+        }
+    }
+
+    /// Answers false if the record is about a database that has been emptied.
+    private func load(_ name: ByteView, _ value: ByteView?) throws(RecoveryError) -> Bool {
+        guard let value else { return false }
+        var key = ByteBuffer(capacity: 240)
+        guard let parts = StoredKey.parse(name, key: &key) else { throw .record }
+        guard let database = keyspace.database(ofSpace: parts.space, slot: parts.slot) else { return false }
+        guard let head = StoredHead(value), adopt(Key(key.view), database, head) else { throw .record }
+        return true
+    }
+
+    private func orRecoveryError<R>(_ body: () throws(TreeError) -> R) throws(RecoveryError) -> R {
+        do throws(TreeError) { return try body() } catch { throw .tree(error) }
+    }
+
+    private func adopt(_ key: Key, _ database: Int, _ head: StoredHead) -> Bool {
+        let wall = startedAt
+        let moment = Moment(wall: wall, stamp: AccessStamp.fresh(frequency: false, now: wall))
+        return Access(keyspace.partition(of: key), database: database, moment: moment).adopt(key, head)
     }
 }
+
+/// Has changes marked as unsaved and logs none: they come from the log.
+private final class UnsavedSink: MutationSink, @unchecked Sendable {}
 
 extension Keyspace {
     /// Applies a record's mutations. Nobody else is there yet, or all locks are held. Answers what is wrong with the

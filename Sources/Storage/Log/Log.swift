@@ -33,7 +33,7 @@ public final class Log: @unchecked Sendable {
     /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it.
     private var failure: DiskError?
 
-    /// Record numbers that anybody may read: two words in a block of their own.
+    /// What anybody may read: records written, records durable, bytes written; words in a block of their own.
     private let progress: UnsafeMutablePointer<UInt64>
 
     /// A log that goes on after recovery found its end. The first `write` begins a new segment.
@@ -46,8 +46,9 @@ public final class Log: @unchecked Sendable {
         self.options = options
         next = end.last + 1
         segments = end.segments
-        progress = .allocate(capacity: 2)
+        progress = .allocate(capacity: 3)
         progress.initialize(repeating: end.last, count: 2)
+        (progress + 2).initialize(to: 0)
     }
 
     deinit { progress.deallocate() }
@@ -57,6 +58,9 @@ public final class Log: @unchecked Sendable {
 
     /// The number up to which records are durable: they are there after a loss of power, too.
     public var durable: UInt64 { cs_load_acquire_u64(progress + 1) }
+
+    /// Bytes written since the log was opened.
+    public var bytes: UInt64 { cs_load_acquire_u64(progress + 2) }
 
     /// The last record's number.
     public var last: UInt64 { lock.withLock { next - 1 } }
@@ -89,6 +93,7 @@ public final class Log: @unchecked Sendable {
         guard let segment else { return }
         try segment.write(writing.bytes.view, at: offset)
         offset += Int64(writing.bytes.count)
+        cs_store_release_u64(progress + 2, bytes &+ UInt64(writing.bytes.count))
         cs_store_release_u64(progress, writing.last)
         writing.clear()
         isSealed = false

@@ -56,6 +56,13 @@ public struct LogRecovery {
         self.identity = identity
     }
 
+    /// Lends each record there is with its number, whichever the first one is.
+    public mutating func run(
+        fromAnywhere: Void, _ body: (UInt64, ByteView) throws(LogError) -> Void
+    ) throws(LogError) -> LogEnd {
+        try run(from: names().first ?? 1, body)
+    }
+
     /// Lends each record with its number. Records before `start` need not be there any more.
     public mutating func run(
         from start: UInt64, _ body: (UInt64, ByteView) throws(LogError) -> Void

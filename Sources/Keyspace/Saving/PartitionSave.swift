@@ -1,0 +1,206 @@
+import Base
+import CSystem
+
+/// Saves what has changed in one partition since the last time: first the cut, then slice by slice, so that nobody
+/// waits long for the lock. What a slice finds may be newer than the cut; replaying the log from the cut on
+/// recognises that by the dots.
+///
+/// One thread (the flusher's) uses it; it takes the partition's lock itself.
+public struct PartitionSave: ~Copyable {
+    private let partition: PartitionPointer
+    private let databases: Int
+    /// What was taken from the partition, for `giveBack`.
+    public private(set) var taken = TakenKeys()
+    /// Which list is being saved, and its next key.
+    private var list = 0
+    private var next = 0
+    /// Records found so far.
+    private var records = RecordBatch()
+
+    /// How many keys a slice looks at, and after how many bytes it ends.
+    private static let sliceKeys = 128
+    private static let sliceBytes = 128 * 1024
+
+    /// Takes the cut: `cut` is what the partition was at this moment, everything not yet saved is this save's.
+    public init(_ keyspace: Keyspace, partition index: Int, cut: inout PartitionCut) {
+        partition = keyspace.partitions + index
+        databases = keyspace.databaseCount
+        Partition.lock(partition)
+        cut = PartitionCut(partition, databases: databases)
+        for database in 0..<databases { take(partition.pointee.databases + database) }
+        let late = UnsafeMutablePointer<ByteBuffer>.allocate(capacity: 1)
+        late.initialize(to: ByteBuffer(capacity: 240))
+        partition.pointee.lateRemovals = late
+        Partition.unlock(partition)
+    }
+
+    private mutating func take(_ tables: UnsafeMutablePointer<PartitionDatabase>) {
+        let unsaved = tables.pointee.unsaved
+        if unsaved.pointee.isWhole { PartitionSave.markAll(tables) }
+        if !unsaved.pointee.changed.isEmpty {
+            taken.lists.append(TakenKeys.List(space: tables.pointee.space, hashes: unsaved.pointee.changed))
+            unsaved.pointee.changed = []
+        }
+        taken.removed += unsaved.pointee.removed.view.bytes
+        records.addRemoved(unsaved.pointee.removed.view)
+        unsaved.pointee.removed.truncate(to: 0)
+    }
+
+    private static func markAll(_ tables: UnsafeMutablePointer<PartitionDatabase>) {
+        tables.pointee.unsaved.pointee.isWhole = false
+        var hashes: [UInt64] = []
+        tables.pointee.entries.forEach { entry in
+            entry.setMarks(Entry.Bit.unsaved, to: Entry.Bit.unsaved)
+            hashes.append(Key(entry.key).hash)
+        }
+        tables.pointee.unsaved.pointee.changed = hashes
+    }
+
+    /// Saves one slice. Answers false once there is nothing left.
+    public mutating func step() -> Bool {
+        if list == taken.lists.count { return false }
+        let keys = taken.lists[list]
+        Partition.lock(partition)
+        takeLateRemovals()
+        // A list whose database was emptied meanwhile is about nothing.
+        if let tables = find(keys.space) { slice(tables, keys) } else { next = keys.hashes.count }
+        Partition.unlock(partition)
+        if next == keys.hashes.count {
+            list += 1
+            next = 0
+        }
+        return list < taken.lists.count
+    }
+
+    /// What is to go to the tree, by key. After `finish`.
+    public mutating func forEachRecord<E: Error>(_ body: (RecordBatch.Record) throws(E) -> Void) throws(E) {
+        try records.forEachInOrder(body)
+    }
+
+    /// In the order of events: what comes back after it went is saved by a later slice.
+    private mutating func takeLateRemovals() {
+        guard let late = partition.pointee.lateRemovals, late.pointee.count > 0 else { return }
+        records.addRemoved(late.pointee.view)
+        late.pointee.truncate(to: 0)
+    }
+
+    /// All slices are done. Answers the partition's next space: none that they may have met is as high.
+    public mutating func finish() -> UInt64 {
+        Partition.lock(partition)
+        defer { Partition.unlock(partition) }
+        takeLateRemovals()
+        partition.pointee.lateRemovals?.deinitialize(count: 1)
+        partition.pointee.lateRemovals?.deallocate()
+        partition.pointee.lateRemovals = nil
+        return partition.pointee.nextSpace
+    }
+
+    private func find(_ space: UInt64) -> UnsafeMutablePointer<PartitionDatabase>? {
+        partition.pointee.find(space: space, databases)
+    }
+
+    private mutating func slice(_ tables: UnsafeMutablePointer<PartitionDatabase>, _ list: TakenKeys.List) {
+        let start = records.bytes
+        let end = min(list.hashes.count, next + PartitionSave.sliceKeys)
+        while next < end && records.bytes - start < PartitionSave.sliceBytes {
+            tables.pointee.entries.forEachLike(list.hashes[next]) { entry in
+                if entry.isUnsaved { save(entry, list.space) }
+            }
+            next += 1
+        }
+    }
+
+    private mutating func save(_ entry: Entry, _ space: UInt64) {
+        let key = entry.key
+        let slot = Int(cs_key_slot(key.start, key.count))
+        records.add { StoredKey.append(slot: slot, space: space, key, to: &$0) } value: { StoredHead.write(entry, to: &$0) }
+        entry.setMarks(Entry.Bit.marks, to: Entry.Bit.saved)
+    }
+}
+
+/// What a save took from a partition: hashes of changed keys, and names of what is gone.
+public struct TakenKeys: Sendable {
+    /// Changed keys of one space.
+    struct List: Sendable {
+        var space: UInt64
+        var hashes: [UInt64]
+    }
+
+    var lists: [List] = []
+    /// Each with its length before it.
+    var removed: [UInt8] = []
+
+    /// Gives it back after a failure: it is to be saved again.
+    public func giveBack(to keyspace: Keyspace, partition index: Int) {
+        let partition = keyspace.partitions + index
+        Partition.lock(partition)
+        defer { Partition.unlock(partition) }
+        for list in lists {
+            guard let tables = partition.pointee.find(space: list.space, keyspace.databaseCount) else { continue }
+            tables.pointee.unsaved.pointee.changed += list.hashes
+            for hash in list.hashes {
+                tables.pointee.entries.forEachLike(hash) { entry in
+                    if Key(entry.key).hash == hash { entry.setMarks(0, to: Entry.Bit.unsaved) }
+                }
+            }
+        }
+        removed.withView { giveBack(removed: $0, partition, keyspace.databaseCount) }
+    }
+
+    private func giveBack(removed names: ByteView, _ partition: PartitionPointer, _ databases: Int) {
+        var at = 0
+        var key = ByteBuffer(capacity: 240)
+        while let count = names.varint(at: &at) {
+            let name = names.slice(at, at + Int(count))
+            at += Int(count)
+            key.truncate(to: 0)
+            guard let parts = StoredKey.parse(name, key: &key) else { continue }
+            partition.pointee.find(space: parts.space, databases)?.pointee.unsaved.pointee.removed.append(counted: name)
+        }
+    }
+}
+
+extension Partition {
+    /// The database whose keys have this space; nil: none has it any more.
+    func find(space: UInt64, _ count: Int) -> UnsafeMutablePointer<PartitionDatabase>? {
+        for database in 0..<count where databases[database].space == space { return databases + database }
+        return nil
+    }
+}
+
+/// What a partition was at one moment, besides its keys.
+public struct PartitionCut: Equatable, Sendable {
+    /// Counters of the 64 slots' latest dots.
+    public var clocks: [UInt64] = []
+    /// The space of each database.
+    public var spaces: [UInt64] = []
+    /// No space has had this number or a higher one.
+    public var nextSpace: UInt64 = 0
+
+    public init() {}
+
+    init(_ partition: PartitionPointer, databases: Int) {
+        clocks = (0..<64).map { partition.pointee.slots[$0].writes }
+        spaces = (0..<databases).map { partition.pointee.databases[$0].space }
+        nextSpace = partition.pointee.nextSpace
+    }
+}
+
+extension Table {
+    /// Visits the entries whose hash may be this one.
+    func forEachLike(_ hash: UInt64, _ body: (Entry) -> Void) {
+        for word in [mainWord, nextWord] where word != 0 {
+            var bucket = Table.bucket(word, hash)
+            while true {
+                let head = bucket.load(as: UInt64.self)
+                var candidates = cs_match7(head, Table.tag(hash)) & Table.taken(head)
+                while candidates != 0 {
+                    body(Table.entry(Table.slot(bucket, candidates.trailingZeroBitCount)))
+                    candidates &= candidates &- 1
+                }
+                if head & 0x80 == 0 { break }
+                bucket = Table.child(bucket)
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import Base
+import CSystem
+
+/// Records for the tree, gathered in any order. Of several with the same key the last one counts.
+public struct RecordBatch: ~Copyable {
+    private var data = ByteBuffer(capacity: 4096)
+    private var places: [Place] = []
+
+    private struct Place {
+        var offset: Int
+        var keyCount: Int
+        var stem: Int
+        /// -1: the key is gone.
+        var valueCount: Int
+    }
+
+    /// One record. Valid until the batch changes.
+    public struct Record {
+        public var key: ByteView
+        /// Bytes of the key without a piece's number.
+        public var stem: Int
+        /// Nil: the key is gone.
+        public var value: ByteView?
+    }
+
+    public init() {}
+
+    /// Bytes of keys and values.
+    public var bytes: Int { data.count }
+    public var isEmpty: Bool { places.isEmpty }
+
+    mutating func add(key: (inout ByteBuffer) -> Void, value: (inout ByteBuffer) -> Void) {
+        let offset = data.count
+        key(&data)
+        let middle = data.count
+        value(&data)
+        places.append(
+            Place(offset: offset, keyCount: middle - offset, stem: middle - offset, valueCount: data.count - middle))
+    }
+
+    /// Adds that keys are gone, each with its length before it.
+    mutating func addRemoved(_ names: ByteView) {
+        var at = 0
+        while let count = names.varint(at: &at) {
+            let end = at + Int(count)
+            let name = names.slice(at, end)
+            places.append(
+                Place(offset: data.count, keyCount: Int(count), stem: StoredKey.stem(name), valueCount: -1))
+            data.append(name)
+            at = end
+        }
+    }
+
+    private func record(_ place: Place) -> Record {
+        let middle = place.offset + place.keyCount
+        return Record(
+            key: data.view.slice(place.offset, middle), stem: place.stem,
+            value: place.valueCount < 0 ? nil : data.view.slice(middle, middle + place.valueCount))
+    }
+
+    /// All records, as they were added.
+    public func forEach(_ body: (Record) -> Void) {
+        for place in places { body(record(place)) }
+    }
+
+    /// All records that count, by key.
+    public mutating func forEachInOrder<E: Error>(_ body: (Record) throws(E) -> Void) throws(E) {
+        let view = data.view
+        places.sort { a, b in
+            let order = RecordBatch.compare(view, a, b)
+            return order == 0 ? a.offset < b.offset : order < 0
+        }
+        for (i, place) in places.enumerated() {
+            if i + 1 < places.count && RecordBatch.compare(view, place, places[i + 1]) == 0 { continue }
+            try body(record(place))
+        }
+    }
+
+    private static func compare(_ view: ByteView, _ a: Place, _ b: Place) -> Int {
+        let order = Int(memcmp(view.start + a.offset, view.start + b.offset, min(a.keyCount, b.keyCount)))
+        return order == 0 ? a.keyCount - b.keyCount : order
+    }
+}

@@ -1,0 +1,105 @@
+import Base
+import CSystem
+import Causality
+
+/// Values that are in the tree only. Their keys stay in memory, with type, dot, time and deadline, so that all that
+/// asks for keys alone is exact and quick; the value comes back when a command wants it.
+///
+/// Only what the tree has in its latest version may go (saved, not unsaved).
+extension Entry {
+    /// The value is in the tree only: the value area, which says `.bytes`, has the numbers of its pieces.
+    @inline(__always)
+    public var isAway: Bool { meta & Bit.away != 0 }
+
+    /// Whether the value may go, and is worth it.
+    var mayGo: Bool {
+        meta & (Bit.marks | Bit.away) == Bit.saved && encoding != .pieces && encoding != .integer
+            && (valueCount >= Entry.worthBytes || encoding == .block || encoding == .packedBlock
+                || encoding == .integersBlock)
+    }
+
+    /// Values shorter than this stay: what remains of the entry takes as much.
+    private static var worthBytes: Int { 32 }
+}
+
+/// Reads values from where they are. Set once; any thread.
+open class ValueLoader: @unchecked Sendable {
+    public init() {}
+
+    /// Puts the key's value, which is away, back into memory, waiting for the disk if it must; the partition is locked.
+    /// False if it cannot be read: whoever looks for it finds nothing, and `failed` is told.
+    open func load(_ access: Access, _ key: Key) -> Bool { false }
+}
+
+extension Access {
+    /// What `find` does about an entry with a deadline, or without its value.
+    @inline(never)
+    func findSpecial(_ slot: Slot, _ key: Key) -> Slot? {
+        let entry = Table.entry(slot)
+        if entry.isExpired(moment.wall) {
+            expire(slot, key)
+            return nil
+        }
+        if !entry.isAway || moment.stamp & AccessStamp.needsNoValue != 0 { return slot }
+        guard let loader = shared.pointee.loader, loader.load(self, key) else { return nil }
+        return tables.pointee.entries.find(key)
+    }
+
+    /// Whether the key is there, unexpired, and its value is away: then its dot.
+    public func awayDot(_ key: Key) -> Dot? {
+        guard let slot = tables.pointee.entries.find(key) else { return nil }
+        let entry = Table.entry(slot)
+        return entry.isAway && !entry.isExpired(moment.wall) ? entry.dot : nil
+    }
+
+    /// Drops a value that the tree has. Answers false if it must stay.
+    func setAside(_ slot: Slot, _ key: Key) -> Bool {
+        let old = Table.entry(slot)
+        if !old.mayGo { return false }
+        let header = Entry.Header(
+            type: old.type, encoding: .bytes, dot: old.dot, moment: Moment(wall: old.timestamp, stamp: old.accessStamp),
+            deadline: old.deadline)
+        let entry = Entry.make(header, key: old.key, valueCount: 0)
+        entry.setMarks(0, to: Entry.Bit.saved | Entry.Bit.away)
+        replace(slot, key, old, with: entry)
+        countAway(1)
+        return true
+    }
+
+    /// Puts a value back that has been read. Answers false if the bytes are not the key's value: of another version,
+    /// or none. True also if it is back, or gone, already.
+    public func bringBack(_ key: Key, _ head: StoredHead, of dot: Dot) -> Bool {
+        guard let slot = tables.pointee.entries.find(key) else { return true }
+        let old = Table.entry(slot)
+        if !old.isAway || old.dot != dot { return true }
+        guard head.dot == dot, let made = make(key, head), made.type == old.type else { return false }
+        let entry = stamped(made, key, dot, Moment(wall: old.timestamp, stamp: old.accessStamp))
+        entry.setMarks(0, to: Entry.Bit.saved)
+        replace(slot, key, old, with: entry)
+        countAway(-1)
+        return true
+    }
+
+    /// So many more values of this database's share are away.
+    func countAway(_ change: Int) {
+        tables.pointee.awayCount &+= change
+        _ = cs_add_u64(&shared.pointee.awayCount, UInt64(bitPattern: Int64(change)))
+    }
+
+    /// The same key and version in another form: nobody is told.
+    private func replace(_ slot: Slot, _ key: Key, _ old: Entry, with new: Entry) {
+        Table.replace(slot, with: new)
+        if old.hasDeadline {
+            Table.replace(tables.pointee.expiring.find(old, hash: key.hash).unsafelyUnwrapped, with: new)
+        }
+        old.destroy()
+    }
+}
+
+extension KeyspaceShared {
+    /// Values that are away. While there is none, nobody need ask.
+    public var awayValues: Int {
+        @inline(__always)
+        mutating get { Int(truncatingIfNeeded: cs_load_u64(&awayCount)) }
+    }
+}

@@ -1,0 +1,121 @@
+import Base
+
+/// What goes into the tree's manifest together with the tables of a flush (docs/storage-format.md): what each
+/// partition was when its share was cut, and from which record on the log is to be replayed over it.
+public struct SavedState: Equatable, Sendable {
+    /// Records up to this number are in the tables.
+    public var logPosition: UInt64
+    /// False: persistence was switched on, and what was there then has not been saved: the directory has no
+    /// state worth having.
+    public var isComplete: Bool
+    public var cuts: [PartitionCut]
+
+    static let version: UInt8 = 1
+
+    public init(logPosition: UInt64, isComplete: Bool, cuts: [PartitionCut]) {
+        self.logPosition = logPosition
+        self.isComplete = isComplete
+        self.cuts = cuts
+    }
+
+    /// All of a key space as it is. All locks are held, or nobody else is there.
+    public init(_ keyspace: Keyspace, logPosition: UInt64 = 0) {
+        self.init(logPosition: logPosition, isComplete: true, cuts: keyspace.cuts())
+    }
+
+    public func encode(to output: inout ByteBuffer) {
+        output.append(SavedState.version)
+        output.append(isComplete ? 1 : 0)
+        output.append(varint: logPosition)
+        output.append(varint: UInt64(cuts.count))
+        for cut in cuts {
+            for clock in cut.clocks { output.append(varint: clock) }
+            output.append(varint: UInt64(cut.spaces.count))
+            for space in cut.spaces { output.append(varint: space) }
+            output.append(varint: cut.nextSpace)
+        }
+    }
+
+    /// Nil if the bytes are no state that this version writes.
+    public init?(_ bytes: ByteView) {
+        guard bytes.count >= 2, bytes[0] == SavedState.version, bytes[1] <= 1 else { return nil }
+        isComplete = bytes[1] == 1
+        var at = 2
+        guard let position = bytes.varint(at: &at), let count = bytes.varint(at: &at), count <= Limits.partitions else {
+            return nil
+        }
+        logPosition = position
+        cuts = []
+        for _ in 0..<count {
+            guard let cut = PartitionCut(bytes, &at) else { return nil }
+            cuts.append(cut)
+        }
+        if at != bytes.count || cuts.count != Limits.partitions { return nil }
+    }
+}
+
+extension PartitionCut {
+    fileprivate init?(_ bytes: ByteView, _ at: inout Int) {
+        for _ in 0..<64 {
+            guard let clock = bytes.varint(at: &at) else { return nil }
+            clocks.append(clock)
+        }
+        guard let count = bytes.varint(at: &at), count <= UInt64(bytes.count) else { return nil }
+        for _ in 0..<count {
+            guard let space = bytes.varint(at: &at) else { return nil }
+            spaces.append(space)
+        }
+        guard let next = bytes.varint(at: &at) else { return nil }
+        nextSpace = next
+    }
+}
+
+extension Keyspace {
+    /// Takes over what partitions were when they were saved. No key is there yet, and nobody else.
+    public func adopt(_ state: SavedState) {
+        for (i, cut) in state.cuts.enumerated() {
+            let partition = partitions + i
+            for slot in 0..<64 { partition.pointee.slots[slot].writes = cut.clocks[slot] }
+            adoptSpaces(of: cut, partition)
+        }
+    }
+
+    private func adoptSpaces(of cut: PartitionCut, _ partition: PartitionPointer) {
+        partition.pointee.nextSpace = max(partition.pointee.nextSpace, cut.nextSpace)
+        for database in 0..<databaseCount {
+            let tables = partition.pointee.databases + database
+            if database < cut.spaces.count {
+                tables.pointee.space = cut.spaces[database]
+            } else if cut.spaces.contains(tables.pointee.space) {
+                tables.pointee.space = partition.pointee.nextSpace
+                partition.pointee.nextSpace += 1
+            }
+        }
+    }
+
+    /// Everything is to be saved, under names that the state's tables do not have. All locks are held.
+    public func beginSaving(over state: SavedState?) {
+        for i in 0..<Limits.partitions {
+            let partition = partitions + i
+            partition.pointee.nextSpace = max(partition.pointee.nextSpace, state?.cuts[i].nextSpace ?? 0)
+            for database in 0..<databaseCount {
+                let tables = partition.pointee.databases + database
+                tables.pointee.space = partition.pointee.nextSpace
+                partition.pointee.nextSpace += 1
+                tables.pointee.unsaved.pointee = UnsavedKeys()
+                tables.pointee.unsaved.pointee.isWhole = true
+            }
+        }
+    }
+
+    /// What all partitions are now. All locks are held.
+    public func cuts() -> [PartitionCut] {
+        (0..<Limits.partitions).map { PartitionCut(partitions + $0, databases: databaseCount) }
+    }
+
+    /// Which database a space's keys are in; nil: none, the keys are gone.
+    public func database(ofSpace space: UInt64, slot: Int) -> Int? {
+        let partition = partitions + (slot >> 6)
+        return (0..<databaseCount).first { partition.pointee.databases[$0].space == space }
+    }
+}

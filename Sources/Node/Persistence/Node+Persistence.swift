@@ -1,0 +1,108 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+import Storage
+
+/// Beginning and ending to persist: at the start, and by CONFIG SET appendonly.
+extension Node {
+    /// Nil while changes are not logged. From any thread; those that were are kept as long as the node lives.
+    public var persistence: Persistence? { Node.persistence(persistencePlace) }
+
+    @inline(__always)
+    static func persistence(_ place: UnsafeMutablePointer<UInt64>) -> Persistence? {
+        let raw = UnsafeRawPointer(bitPattern: UInt(truncatingIfNeeded: cs_load_acquire_u64(place)))
+        return raw.map { Unmanaged<Persistence>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// Takes over what the data directory holds, if the configuration wants it, and persists every change from then
+    /// on. Before the loops run. Nil: there is nothing to do.
+    public func openPersistence() throws(RecoveryError) -> RecoveryReport? {
+        if !configuration.settings.appendOnly { return nil }
+        let directory = try openDirectory(configuration.settings)
+        let report = try recover(directory)
+        startPersisting()
+        return report
+    }
+
+    private func openDirectory(_ settings: Settings) throws(RecoveryError) -> DataDirectory {
+        do throws(DirectoryError) {
+            return try DataDirectory.open(
+                doors.files, settings.directory + "/" + settings.appendDirectory, newIdentity: doors.randomNumber())
+        } catch {
+            throw .directory(error)
+        }
+    }
+
+    /// Starts the threads of a persistence that has just been attached.
+    func startPersisting() {
+        guard let persistence, let keeper = persistence.keeper else { return }
+        doors.spawn("log", .usual) { persistence.run() }
+        doors.spawn("flush", .usual) { keeper.runFlusher() }
+        doors.spawn("compact", .idle) { keeper.runCompactor() }
+    }
+
+    /// From now on changes go to this log; no other thread is in the key space, or all locks are held.
+    func attach(_ persistence: Persistence) {
+        for executor in executors { persistence.connect(wake: { executor.wake() }) }
+        keptPersistence.append(persistence)
+        keyspace.shared.pointee.sink = CommitLogSink(persistence.log)
+        cs_store_release_u64(persistencePlace, UInt64(UInt(bitPattern: Unmanaged.passUnretained(persistence).toOpaque())))
+    }
+
+    /// CONFIG SET appendonly. Answers why it cannot be done. `executor`: the caller's, which may hold locks.
+    public func followPersistence(_ old: Settings, _ new: Settings) -> String? {
+        if old.appendOnly == new.appendOnly { return nil }
+        if !new.appendOnly {
+            stopPersisting()
+            return nil
+        }
+        do throws(RecoveryError) {
+            try beginPersisting(new)
+            return nil
+        } catch {
+            doors.log(.warning, "cannot switch to appendonly: \(error)")
+            return "Unable to turn on AOF. Check server logs."
+        }
+    }
+
+    /// Persists the key space as it is, in place of whatever the directory holds. What was there before is durable
+    /// once the first round is over.
+    private func beginPersisting(_ settings: Settings) throws(RecoveryError) {
+        let directory = try openDirectory(settings)
+        let tree = try openTree(directory)
+        let end = try skipLog(directory)
+        var old = tree.state.withView { SavedState($0) } ?? SavedState(keyspace)
+        // A crash before the first round is over must not bring back a mixture.
+        old.isComplete = false
+        old.logPosition = end.last
+        try install(old, tree)
+        let persistence = makePersistence(directory, tree, end, settings)
+        withAllPartitions {
+            keyspace.beginSaving(over: old)
+            attach(persistence)
+        }
+        startPersisting()
+        persistence.keeper?.requestRound()
+    }
+
+    /// Stops logging; what has been logged stays where it is.
+    private func stopPersisting() {
+        guard let persistence else { return }
+        withAllPartitions {
+            keyspace.shared.pointee.sink = nil
+            cs_store_release_u64(persistencePlace, 0)
+        }
+        persistence.finish()
+    }
+
+    /// At the end of the process, when no loop runs any more. Everything is written and synced.
+    public func closePersistence() { persistence?.finish() }
+
+    private func withAllPartitions(_ body: () -> Void) {
+        let held = Executor.current?.state.pointee.held ?? PartitionSet()
+        for i in 0..<Limits.partitions where !held.contains(i) { Partition.lock(keyspace.partitions + i) }
+        body()
+        for i in 0..<Limits.partitions where !held.contains(i) { Partition.unlock(keyspace.partitions + i) }
+    }
+}

@@ -1,0 +1,206 @@
+import Base
+import CSystem
+import Keyspace
+import Storage
+import Synchronization
+
+/// Brings changed keys from memory to the tree, round by round, so that the log need not be kept (its segments go once
+/// a round has everything that is in them), and has the tree compacted. Two threads of the shell's.
+public final class TreeKeeper: @unchecked Sendable {
+    private let keyspace: Keyspace
+    private let tree: Tree
+    private let persistence: Persistence
+    private let report: @Sendable (LogLevel, String) -> Void
+    private let sleep: @Sendable (Int) -> Void
+    private let flushBell = Doorbell()
+    private let compactBell = Doorbell()
+    private let flags: UnsafeMutablePointer<UInt32>
+    private let progress = Mutex(RoundProgress())
+    /// One round at a time.
+    private let rounds = Mutex(())
+    /// Log bytes at the last round's beginning. The flusher's.
+    private var flushedAt: UInt64
+
+    private enum Flag {
+        static let stopping = 0
+        static let flushEnded = 1
+        static let compactEnded = 2
+        static let count = 3
+    }
+
+    /// How long nothing needs to be looked at.
+    private static let patience: Int32 = 200
+    /// What a slice leaves to others.
+    private static let breath = 50
+
+    init(
+        _ keyspace: Keyspace, _ tree: Tree, _ persistence: Persistence, sleep: @escaping @Sendable (Int) -> Void,
+        report: @escaping @Sendable (LogLevel, String) -> Void
+    ) {
+        self.keyspace = keyspace
+        self.tree = tree
+        self.persistence = persistence
+        self.sleep = sleep
+        self.report = report
+        flushedAt = persistence.log.bytes
+        flags = .allocate(capacity: Flag.count)
+        flags.initialize(repeating: 0, count: Flag.count)
+    }
+
+    deinit { flags.deallocate() }
+
+    private var isStopping: Bool { cs_load_acquire_u32(flags + Flag.stopping) != 0 }
+
+    // MARK: asking
+
+    /// What rounds have done. From any thread.
+    var standing: RoundProgress { progress.withLock { $0 } }
+
+    /// Has a round run as soon as may be, in the background.
+    func requestRound() {
+        progress.withLock { $0.wanted += 1 }
+        flushBell.ring()
+    }
+
+    /// Runs a round on this thread. Answers what went wrong.
+    func runRound() -> String? {
+        progress.withLock { $0.wanted += 1 }
+        return attemptRound()
+    }
+
+    /// Ends both threads; answers once they have ended.
+    func stop() {
+        cs_store_release_u32(flags + Flag.stopping, 1)
+        flushBell.ring()
+        compactBell.ring()
+        while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 || cs_load_acquire_u32(flags + Flag.compactEnded) == 0 {
+            sleep(1000)
+        }
+    }
+
+    // MARK: flushing
+
+    /// The flusher's thread: a round whenever the log has grown long enough, or one is asked for.
+    func runFlusher() {
+        while !isStopping {
+            flushBell.wait(milliseconds: TreeKeeper.patience)
+            if isStopping { break }
+            let standing = standing
+            let grown = persistence.log.bytes &- flushedAt
+            if standing.wanted == standing.begun && grown < UInt64(persistence.flushBytes) { continue }
+            if attemptRound() != nil { sleep(500_000) }
+        }
+        cs_store_release_u32(flags + Flag.flushEnded, 1)
+    }
+
+    private func attemptRound() -> String? {
+        rounds.withLock { _ in
+            let wanted = progress.withLock { state in
+                state.begun = state.wanted
+                state.isRunning = true
+                state.startedAt = cs_monotonic_ns()
+                return state.wanted
+            }
+            flushedAt = persistence.log.bytes
+            let failure = round()
+            if let failure { report(.warning, "Saving to the tree failed: \(failure)") }
+            progress.withLock { $0.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000) }
+            compactBell.ring()
+            return failure
+        }
+    }
+
+    /// Everything that has changed goes to the tree. Answers what went wrong: then nothing has happened.
+    private func round() -> String? {
+        var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
+        var taken: [TakenKeys] = []
+        do throws(TreeError) {
+            var run = try tree.beginRun()
+            for partition in 0..<Limits.partitions {
+                try save(partition, &run, &state, &taken)
+            }
+            // The tree must not know of what the log may lose.
+            guard persistence.makeDurable(upTo: persistence.log.last) else {
+                tree.abandon(run)
+                giveBack(taken)
+                return persistence.failure ?? "the log cannot be made durable"
+            }
+            var blob = ByteBuffer(capacity: 64 * 1024)
+            state.encode(to: &blob)
+            try tree.install(run, state: blob.view)
+        } catch {
+            giveBack(taken)
+            return "\(error)"
+        }
+        persistence.releaseLog(before: state.logPosition + 1)
+        return nil
+    }
+
+    private func giveBack(_ taken: [TakenKeys]) {
+        for (i, keys) in taken.enumerated() { keys.giveBack(to: keyspace, partition: i) }
+    }
+
+    private func save(
+        _ index: Int, _ run: inout TreeRun, _ state: inout SavedState, _ taken: inout [TakenKeys]
+    ) throws(TreeError) {
+        var cut = PartitionCut()
+        var save = PartitionSave(keyspace, partition: index, cut: &cut)
+        while save.step() { sleep(TreeKeeper.breath) }
+        taken.append(save.taken)
+        cut.nextSpace = save.finish()
+        state.cuts.append(cut)
+        try save.forEachRecord { (record) throws(TreeError) in
+            try run.add(key: record.key, stem: record.stem, value: record.value)
+        }
+    }
+
+    // MARK: compacting
+
+    /// The compactor's thread.
+    func runCompactor() {
+        while !isStopping {
+            do {
+                let dead = deadSpaces()
+                let didSomething = try tree.compact({ key, _ in dead.contains(key) }, shouldStop: { [self] in isStopping })
+                if didSomething { continue }
+            } catch {
+                report(.warning, "Compaction failed: \(error)")
+                sleep(500_000)
+            }
+            if isStopping { break }
+            compactBell.wait(milliseconds: 1000)
+        }
+        cs_store_release_u32(flags + Flag.compactEnded, 1)
+    }
+
+    /// Which records are about databases that have been emptied. A space is dead once neither the state that a crash
+    /// would bring back nor memory has it; what is not known yet is not.
+    private func deadSpaces() -> DeadSpaces {
+        let state = tree.state.withView { SavedState($0) }
+        return DeadSpaces(keyspace, state)
+    }
+}
+
+/// How far rounds are.
+struct RoundProgress: Sendable {
+    var wanted: UInt64 = 0
+    var begun: UInt64 = 0
+    var done: UInt64 = 0
+    var isRunning = false
+    var startedAt: UInt64 = 0
+    /// Of the last one; seconds since 1970, and how many it took.
+    var endedAt: Int64 = 0
+    var seconds: Int64 = -1
+    var failure: String?
+    var rounds: UInt64 = 0
+
+    fileprivate mutating func ended(_ round: UInt64, _ failure: String?, now: UInt64, wall: Int64) {
+        isRunning = false
+        done = max(done, round)
+        seconds = Int64((now &- startedAt) / 1_000_000_000)
+        self.failure = failure
+        if failure != nil { return }
+        rounds += 1
+        endedAt = wall
+    }
+}
