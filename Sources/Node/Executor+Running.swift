@@ -22,6 +22,7 @@ extension Executor {
         if _slowPath(isLogged), refusesWrites { pausing = true }
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
         if _slowPath(isOverMemory || settings.maxMemory > 0) { checkMemory() }
+        let mayBeAway = node.keyspace.shared.pointee.awayValues != 0
         var i = 0
         // A long command may send requests behind it back to where they came from.
         while i < batchCount {
@@ -32,6 +33,10 @@ extension Executor {
                 let command = request.pointee.command, isArityRight(command, request.pointee.count),
                 _fastPath(!command.pointee.flags.contains(.protected))
             {
+                if _slowPath(mayBeAway), !bringValues(request, command) {
+                    i &+= 1
+                    continue
+                }
                 invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
             } else {
                 runSpecially(request)

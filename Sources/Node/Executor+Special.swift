@@ -75,6 +75,7 @@ extension Executor {
         }
         if isPaused(session, command, words, count) { return pause(session, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
+        if !bringValues(request, command) { return }
         if remembers(session, command) && command.pointee.locking.isByKeys {
             invokeRemembering(session, command, words, count)
         } else {

@@ -15,7 +15,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let partitions: UnsafeMutablePointer<Partition>
     /// Whether another thread works on the key space. While there is one loop only, and no thread that flushes
     /// or repairs, a lock would keep nobody out; the hot path then spares itself two atomic instructions.
-    let sharesKeyspace: Bool
+    var sharesKeyspace: Bool
     /// A command of the batch names an element that is worth fetching (`Command.element`).
     var wantsElements = false
     let tables: UnsafeMutablePointer<PartitionDatabase>
@@ -98,6 +98,13 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     private let persistencePlace: UnsafeMutablePointer<UInt64>
     /// Wakes the loop. From any thread.
     private(set) var wake: @Sendable () -> Void = {}
+    /// Of each command, whether it may do without values.
+    let valueless: [Bool]
+    var valueBuffer = ValueBuffer()
+    /// The running command did not find a value that is there, because it cannot be read.
+    var hasMissedValue = false
+    /// Clients that wait until there is room in memory.
+    var waitingForRoom: [SessionPointer] = []
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -106,6 +113,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         self.index = index
         commandIndex = node.commands.index
         broker = node.broker
+        valueless = Executor.valueless(node.commands)
         monitorCount = node.monitorCount
         persistencePlace = node.persistencePlace
         ownMonitorCount = .allocate(capacity: 1)

@@ -147,6 +147,10 @@ final class SessionDetails {
     enum Block {
         /// CLIENT PAUSE: its next request runs when the pause ends.
         case paused
+        /// Values that its next request wants are being read from disk.
+        case reading
+        /// Its next request needs memory, and room is being made.
+        case waitingForRoom
         /// A blocking command, or WAIT.
         case waiting(Waiter)
     }

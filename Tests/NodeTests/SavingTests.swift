@@ -25,7 +25,7 @@ import Testing
         init(_ files: SimulatedFileSystem, _ seed: UInt64, random: PRNG? = nil, now: Int64? = nil) throws {
             self.files = files
             self.seed = seed
-            let options = RandomTraffic.options(seed) + ["--appendonly", "yes", "--dir", "/data"]
+            let options = RandomTraffic.options(seed) + ["--appendonly", "yes", "--dir", "/tmp"]
             shell = try FakeShell(loops: 2, options: options, files: files)
             _ = try shell.node.openPersistence()
             if let now { shell.now = now }
@@ -73,7 +73,7 @@ import Testing
 
     @Test(arguments: 1...12 as ClosedRange<UInt64>)
     func everythingIsThereAgain(seed: UInt64) throws {
-        var life = try Life(SimulatedFileSystem(seed: seed, directories: ["/data"]), seed)
+        var life = try Life(SimulatedFileSystem(seed: seed, directories: ["/tmp"]), seed)
         var slices = 0
         for number in 1...12 {
             for _ in 0..<life.traffic.below(400) {

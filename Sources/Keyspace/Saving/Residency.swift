@@ -45,6 +45,9 @@ extension Access {
         return tables.pointee.entries.find(key)
     }
 
+    /// Under which number the tree has this database's keys.
+    public var space: UInt64 { tables.pointee.space }
+
     /// Whether the key is there, unexpired, and its value is away: then its dot.
     public func awayDot(_ key: Key) -> Dot? {
         guard let slot = tables.pointee.entries.find(key) else { return nil }

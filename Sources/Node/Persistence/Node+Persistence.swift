@@ -44,7 +44,12 @@ extension Node {
 
     /// From now on changes go to this log; no other thread is in the key space, or all locks are held.
     func attach(_ persistence: Persistence) {
-        for executor in executors { persistence.connect(wake: { executor.wake() }) }
+        for executor in executors {
+            persistence.connect(wake: { executor.wake() })
+            // Other threads save what is in the partitions.
+            executor.sharesKeyspace = true
+        }
+        keyspace.shared.pointee.loader = persistence.values
         keptPersistence.append(persistence)
         keyspace.shared.pointee.sink = CommitLogSink(persistence.log)
         cs_store_release_u64(persistencePlace, UInt64(UInt(bitPattern: Unmanaged.passUnretained(persistence).toOpaque())))

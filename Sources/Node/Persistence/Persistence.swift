@@ -25,6 +25,8 @@ public final class Persistence: @unchecked Sendable {
     private let directory: Mutex<DataDirectory?>
     /// Set before the threads start.
     var keeper: TreeKeeper?
+    var values: TreeValues?
+    var readers: ColdReaders?
     private let bell = Doorbell()
     private let sleep: @Sendable (Int) -> Void
     private let policyWord: UnsafeMutablePointer<UInt32>
@@ -184,6 +186,7 @@ public final class Persistence: @unchecked Sendable {
     /// Ends all threads, with everything written and synced, and gives the directory back. Answers once it is so.
     func finish() {
         keeper?.stop()
+        readers?.stop()
         stop()
         while cs_load_acquire_u32(flags + Flag.ended) == 0 { sleep(1000) }
         keeper = nil

@@ -88,7 +88,7 @@ extension Node {
         var blob = ByteBuffer(capacity: 64 * 1024)
         state.encode(to: &blob)
         let view = blob.view
-        try orRecoveryError { () throws(TreeError) in try tree.install(try tree.beginRun(), state: view) }
+        try orRecoveryError { () throws(TreeError) in try tree.install(tree.beginRun(), state: view) }
     }
 
     func makePersistence(
@@ -97,6 +97,9 @@ extension Node {
         let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
         let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep)
         persistence.keeper = TreeKeeper(keyspace, tree, persistence, sleep: doors.sleep, report: doors.log)
+        let values = TreeValues(tree, report: doors.log)
+        persistence.values = values
+        persistence.readers = ColdReaders(self, values)
         return persistence
     }
 

@@ -114,42 +114,48 @@ public final class TreeKeeper: @unchecked Sendable {
     private func round() -> String? {
         var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
         var taken: [TakenKeys] = []
-        do throws(TreeError) {
-            var run = try tree.beginRun()
-            for partition in 0..<Limits.partitions {
-                try save(partition, &run, &state, &taken)
-            }
-            // The tree must not know of what the log may lose.
-            guard persistence.makeDurable(upTo: persistence.log.last) else {
-                tree.abandon(run)
-                giveBack(taken)
-                return persistence.failure ?? "the log cannot be made durable"
-            }
-            var blob = ByteBuffer(capacity: 64 * 1024)
-            state.encode(to: &blob)
-            try tree.install(run, state: blob.view)
-        } catch {
-            giveBack(taken)
-            return "\(error)"
+        let failure = round(&state, &taken)
+        if failure == nil {
+            persistence.releaseLog(before: state.logPosition + 1)
+        } else {
+            for (i, keys) in taken.enumerated() { keys.giveBack(to: keyspace, partition: i) }
         }
-        persistence.releaseLog(before: state.logPosition + 1)
-        return nil
+        return failure
     }
 
-    private func giveBack(_ taken: [TakenKeys]) {
-        for (i, keys) in taken.enumerated() { keys.giveBack(to: keyspace, partition: i) }
+    private func round(_ state: inout SavedState, _ taken: inout [TakenKeys]) -> String? {
+        var run = tree.beginRun()
+        do throws(DiskError) {
+            for partition in 0..<Limits.partitions { try save(partition, &run, &state, &taken) }
+        } catch {
+            tree.abandon(run)
+            return error.description
+        }
+        // The tree must not know of what the log may lose.
+        guard persistence.makeDurable(upTo: persistence.log.last) else {
+            tree.abandon(run)
+            return persistence.failure ?? "the log cannot be made durable"
+        }
+        var blob = ByteBuffer(capacity: 64 * 1024)
+        state.encode(to: &blob)
+        do throws(TreeError) {
+            try tree.install(run, state: blob.view)
+        } catch {
+            return error.description
+        }
+        return nil
     }
 
     private func save(
         _ index: Int, _ run: inout TreeRun, _ state: inout SavedState, _ taken: inout [TakenKeys]
-    ) throws(TreeError) {
+    ) throws(DiskError) {
         var cut = PartitionCut()
         var save = PartitionSave(keyspace, partition: index, cut: &cut)
         while save.step() { sleep(TreeKeeper.breath) }
         taken.append(save.taken)
         cut.nextSpace = save.finish()
         state.cuts.append(cut)
-        try save.forEachRecord { (record) throws(TreeError) in
+        try save.forEachRecord { (record) throws(DiskError) in
             try run.add(key: record.key, stem: record.stem, value: record.value)
         }
     }

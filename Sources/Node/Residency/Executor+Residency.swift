@@ -1,0 +1,117 @@
+import Base
+import CSystem
+import Commands
+import Keyspace
+import RESP
+
+/// Before a command runs, the values of its keys come back to memory. What the system has in its cache is read at
+/// once; for the rest the client waits, and its loop goes on. Nothing of this happens while no value is away.
+extension Executor {
+    /// Answers false if the request does not run now: its client waits, or has been refused.
+    @inline(never)
+    func bringValues(_ request: UnsafeMutablePointer<Request>, _ command: CommandPointer) -> Bool {
+        state.pointee.moment.stamp &= ~AccessStamp.needsNoValue
+        guard node.keyspace.shared.pointee.awayValues != 0, state.pointee.held.isEmpty,
+            let values = persistence?.values
+        else { return true }
+        if needsNoValue(command, request.pointee.arguments, request.pointee.count) {
+            state.pointee.moment.stamp |= AccessStamp.needsNoValue
+            return true
+        }
+        let session = request.pointee.session
+        var cold: [ColdKey] = []
+        for wanted in coldKeys(request, command) {
+            switch bringBack(wanted, values) {
+            case .resident: break
+            case .wouldWait: cold.append(wanted)
+            case .unreadable:
+                reject(session, command, Executor.unreadableText)
+                return false
+            }
+        }
+        if cold.isEmpty { return true }
+        park(session, cold, request.pointee.start)
+        return false
+    }
+
+    private func bringBack(_ wanted: ColdKey, _ values: TreeValues) -> TreeValues.Outcome {
+        wanted.key.withView { view in
+            values.bringBack(
+                node.keyspace, Key(view), database: wanted.database, state.pointee.moment, waits: false, &valueBuffer)
+        }
+    }
+
+    static let unreadableText = "ERR the value cannot be read from disk"
+
+    private func park(_ session: SessionPointer, _ keys: [ColdKey], _ start: UnsafeMutablePointer<UInt8>) {
+        session.pointee.mode.insert(.suspended)
+        setBlock(session, .reading)
+        pushBack(session, from: start)
+        persistence?.readers?.post(
+            ColdReaders.Job(
+                keys: keys, loop: index, session: session.pointee.id, moment: state.pointee.moment.wall))
+    }
+
+    /// What a client waited for has been read. From the mailbox.
+    func resumeCold(_ id: UInt64) {
+        guard let session = roster.first(where: { $0.pointee.id == id }), case .reading = session.pointee.details.block
+        else { return }
+        resume(session)
+    }
+
+    /// Commands that only ask whether a key is there, or for its deadline, or replace the value.
+    private func needsNoValue(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Bool {
+        guard valueless[Int(command.pointee.index)] else { return false }
+        if count <= 3 { return true }
+        // SET with GET wants it.
+        return !(3..<count).contains { words[$0].isWord("get") }
+    }
+
+    /// By index, which commands may be of that kind.
+    static func valueless(_ commands: CommandTable) -> [Bool] {
+        let names: Set<String> = [
+            "set", "setex", "psetex", "mset", "setnx", "msetnx", "del", "unlink", "exists", "touch", "type", "ttl", "pttl",
+            "expiretime", "pexpiretime", "scan", "keys", "dbsize", "randomkey", "flushall", "flushdb", "swapdb",
+        ]
+        return commands.commands.map { names.contains($0.name) }
+    }
+
+    // MARK: keys
+
+    /// The keys that the request names whose values are away.
+    private func coldKeys(_ request: UnsafeMutablePointer<Request>, _ command: CommandPointer) -> [ColdKey] {
+        let session = request.pointee.session
+        let database = session.pointee.database
+        if command.pointee.locking == .firstKey {
+            let key = request.pointee.key
+            return isAway(key, database) ? [ColdKey(database: database, key: key.view.bytes)] : []
+        }
+        if isNamed(command, "exec") {
+            return session.pointee.details.queue.flatMap { queued in
+                coldKeys(database, queued.command, queued.arguments, queued.count)
+            }
+        }
+        return coldKeys(database, command, request.pointee.arguments, request.pointee.count)
+    }
+
+    private func coldKeys(
+        _ database: Int, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> [ColdKey] {
+        if !command.pointee.locking.isByKeys && !command.pointee.flags.contains(.movableKeys) { return [] }
+        let declaration = node.commands.commands[Int(command.pointee.index)]
+        var cold: [ColdKey] = []
+        for spec in declaration.keys where !spec.flags.contains(.notKey) {
+            for word in spec.positions(words, count) ?? [] where isAway(Key(words[word]), database) {
+                cold.append(ColdKey(database: database, key: words[word].bytes))
+            }
+        }
+        return cold
+    }
+
+    private func isAway(_ key: Key, _ database: Int) -> Bool {
+        let access = Access(partitions + key.partition, database: database, moment: state.pointee.moment)
+        Partition.lock(access.partition)
+        defer { Partition.unlock(access.partition) }
+        return access.awayDot(key) != nil
+    }
+}
