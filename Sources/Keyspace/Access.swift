@@ -101,14 +101,18 @@ public struct Access {
     @inline(__always)
     func emit(_ key: Key, _ dot: Dot, byClient: Bool = true, _ change: @autoclosure () -> Mutation.Change) {
         if _slowPath(partition.pointee.observers != 0) { tellObservers(key.view, byClient: byClient) }
-        if _slowPath(shared.pointee.sink != nil) {
-            noteUnsaved(key)
-            Partition.record(
-                partition,
-                Mutation(
-                    database: database, key: key.view, slot: key.slot, dot: dot, timestamp: moment.wall,
-                    change: change()))
-        }
+        record(key, dot, change())
+    }
+
+    /// Has a change to a key saved and logged.
+    @inline(__always)
+    func record(_ key: Key, _ dot: Dot, _ change: @autoclosure () -> Mutation.Change) {
+        if _fastPath(shared.pointee.sink == nil) { return }
+        noteUnsaved(key)
+        Partition.record(
+            partition,
+            Mutation(
+                database: database, key: key.view, slot: key.slot, dot: dot, timestamp: moment.wall, change: change()))
     }
 
     // MARK: writing strings

@@ -62,11 +62,19 @@ public final class DataDirectory: Sendable {
     private static func take(_ files: any FileSystem, _ path: String) throws(DiskError) -> (any File)? {
         do throws(DiskError) {
             try files.makeDirectory(path)
+            // Its name lasts once its parent is synced, or all that is in it would be lost with it.
+            try files.syncDirectory(parent(of: path))
         } catch {
             if error.code != Errno.exists { throw error }
         }
         let lock = try files.open(path + "/lock", .write)
         return try lock.lock() ? lock : nil
+    }
+
+    /// The directory that a path's last name is in.
+    static func parent(of path: String) -> String {
+        let parts = path.split(separator: "/").dropLast()
+        return (path.hasPrefix("/") ? "/" : "./") + parts.joined(separator: "/")
     }
 
     /// The bytes of the identity file, nil if there is none.

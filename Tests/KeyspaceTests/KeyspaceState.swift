@@ -25,7 +25,7 @@ struct KeyState: Equatable {
         var adjusted = self
         adjusted.encoding = original.encoding
         adjusted.order = original.order
-        return adjusted == original && encoding == "listpack"
+        return adjusted == original && (encoding == "listpack" || encoding == "intset")
     }
 }
 

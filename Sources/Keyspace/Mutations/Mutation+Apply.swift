@@ -26,7 +26,10 @@ extension Mutation {
             let key = Key(key)
             let place = access.tables.pointee.entries.find(key)
             // A value that was saved while it changed may be newer than the log's place where replaying begins.
-            if place.map({ suits(Table.entry($0)) }) ?? true { apply(to: access, key, place) }
+            if place.map({ suits(Table.entry($0)) }) ?? true {
+                apply(to: access, key, place)
+                access.settleDot(key, dot)
+            }
         }
         counters.pointee.writes = dot.counter
         return true
@@ -96,6 +99,12 @@ extension Access {
             let key = Key(entry.key)
             tables.pointee.entries.find(key).map { _ = unlink($0, key) }
         }
+    }
+
+    /// What a mutation did may have taken more than its own dot: the value has that one all the same.
+    fileprivate func settleDot(_ key: Key, _ dot: Dot) {
+        guard let slot = tables.pointee.entries.find(key), Table.entry(slot).dot.counter > dot.counter else { return }
+        _ = restamped(slot, key, dot)
     }
 
     /// Removes all keys of one slot of the database.

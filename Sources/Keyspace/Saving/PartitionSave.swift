@@ -113,7 +113,11 @@ public struct PartitionSave: ~Copyable {
     private mutating func save(_ entry: Entry, _ space: UInt64) {
         let key = entry.key
         let slot = Int(cs_key_slot(key.start, key.count))
-        records.add { StoredKey.append(slot: slot, space: space, key, to: &$0) } value: { StoredHead.write(entry, to: &$0) }
+        records.add {
+            StoredKey.append(slot: slot, space: space, key, to: &$0)
+        } value: {
+            StoredHead.write(entry, to: &$0)
+        }
         entry.setMarks(Entry.Bit.marks, to: Entry.Bit.saved)
     }
 }

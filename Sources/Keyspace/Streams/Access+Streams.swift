@@ -49,13 +49,7 @@ extension Access {
     private func changedQuietly(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> StreamChange) {
         let dot = nextDot(key.slot)
         _ = restamped(slot, key, dot)
-        if shared.pointee.sink != nil {
-            Partition.record(
-                partition,
-                Mutation(
-                    database: database, key: key.view, slot: key.slot, dot: dot, timestamp: moment.wall,
-                    change: .stream(change())))
-        }
+        record(key, dot, .stream(change()))
     }
 
     /// Tells watchers of a change that was emitted quietly.

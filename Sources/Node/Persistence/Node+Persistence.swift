@@ -52,7 +52,8 @@ extension Node {
         keyspace.shared.pointee.loader = persistence.values
         keptPersistence.append(persistence)
         keyspace.shared.pointee.sink = CommitLogSink(persistence.log)
-        cs_store_release_u64(persistencePlace, UInt64(UInt(bitPattern: Unmanaged.passUnretained(persistence).toOpaque())))
+        cs_store_release_u64(
+            persistencePlace, UInt64(UInt(bitPattern: Unmanaged.passUnretained(persistence).toOpaque())))
     }
 
     /// CONFIG SET appendonly. Answers why it cannot be done. `executor`: the caller's, which may hold locks.

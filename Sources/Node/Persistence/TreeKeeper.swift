@@ -167,7 +167,8 @@ public final class TreeKeeper: @unchecked Sendable {
         while !isStopping {
             do {
                 let dead = deadSpaces()
-                let didSomething = try tree.compact({ key, _ in dead.contains(key) }, shouldStop: { [self] in isStopping })
+                let didSomething = try tree.compact(
+                    { key, _ in dead.contains(key) }, shouldStop: { [self] in isStopping })
                 if didSomething { continue }
             } catch {
                 report(.warning, "Compaction failed: \(error)")

@@ -60,7 +60,8 @@ extension Executor {
     }
 
     /// Commands that only ask whether a key is there, or for its deadline, or replace the value.
-    private func needsNoValue(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Bool {
+    private func needsNoValue(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Bool
+    {
         guard valueless[Int(command.pointee.index)] else { return false }
         if count <= 3 { return true }
         // SET with GET wants it.
@@ -70,7 +71,8 @@ extension Executor {
     /// By index, which commands may be of that kind.
     static func valueless(_ commands: CommandTable) -> [Bool] {
         let names: Set<String> = [
-            "set", "setex", "psetex", "mset", "setnx", "msetnx", "del", "unlink", "exists", "touch", "type", "ttl", "pttl",
+            "set", "setex", "psetex", "mset", "setnx", "msetnx", "del", "unlink", "exists", "touch", "type", "ttl",
+            "pttl",
             "expiretime", "pexpiretime", "scan", "keys", "dbsize", "randomkey", "flushall", "flushdb", "swapdb",
         ]
         return commands.commands.map { names.contains($0.name) }

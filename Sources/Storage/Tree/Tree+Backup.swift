@@ -27,7 +27,7 @@ extension Tree {
             try orTreeError { () throws(DiskError) in
                 try files.syncDirectory(path)
                 try DataDirectory.write(files, path, place.identity)
-                try files.syncDirectory(Self.parent(of: path))
+                try files.syncDirectory(DataDirectory.parent(of: path))
             }
         } catch {
             // The directory itself stays: this door removes files only.
@@ -36,10 +36,5 @@ extension Tree {
         }
         let bytes = version.tables.reduce(0) { $0 + $1.table.properties.fileBytes }
         return TreeBackup(tables: version.tables.count, bytes: bytes, state: contents.state)
-    }
-
-    private static func parent(of path: String) -> String {
-        let parts = path.split(separator: "/").dropLast()
-        return (path.hasPrefix("/") ? "/" : "./") + parts.joined(separator: "/")
     }
 }
