@@ -29,32 +29,42 @@ public struct Eviction {
     /// The worst first.
     private var pool: [Candidate] = []
     private var measure = Measure.none
+    private var victims = Victims.keys
 
     public init(_ keyspace: Keyspace) { self.keyspace = keyspace }
 
-    /// Deletes one key. `onlyVolatile`: of those with a deadline; `samples`: so many are looked at. Answers false if
-    /// there is none. No partition is locked by the caller.
+    /// Which keys are looked at, and what becomes of the one that is picked.
+    public enum Victims: Sendable {
+        /// All keys; the picked one is deleted.
+        case keys
+        /// Those with a deadline; the picked one is deleted.
+        case volatileKeys
+        /// Those whose values the tree has; the picked one's value leaves memory.
+        case savedValues
+    }
+
+    /// Evicts one of `victims`. `samples`: so many are looked at. Answers false if there is none. No partition is
+    /// locked by the caller.
     public mutating func evictOne(
-        by measure: Measure, onlyVolatile: Bool, samples: Int, _ moment: Moment, _ random: inout PRNG
+        _ victims: Victims, by measure: Measure, samples: Int, _ moment: Moment, _ random: inout PRNG
     ) -> Bool {
-        if measure != self.measure {
+        if measure != self.measure || victims != self.victims {
             self.measure = measure
+            self.victims = victims
             pool = []
         }
         // What is picked may be gone, or hidden by a pause that has just begun.
         for _ in 0..<Eviction.triesMax {
-            if !look(samples: measure == .none ? 1 : samples, onlyVolatile, moment, &random) && pool.isEmpty {
-                return false
-            }
+            if !look(samples: measure == .none ? 1 : samples, moment, &random) && pool.isEmpty { return false }
             while let best = pool.popLast() {
-                if evict(best, onlyVolatile, moment) { return true }
+                if evict(best, moment) { return true }
             }
         }
         return false
     }
 
     /// Looks at some keys, in as few partitions as have enough, from a random one on. Answers false if there is none.
-    private mutating func look(samples: Int, _ onlyVolatile: Bool, _ moment: Moment, _ random: inout PRNG) -> Bool {
+    private mutating func look(samples: Int, _ moment: Moment, _ random: inout PRNG) -> Bool {
         let first = Int(random.below(UInt64(Limits.partitions)))
         var seen = 0
         for i in 0..<Limits.partitions where seen < samples {
@@ -62,9 +72,10 @@ public struct Eviction {
             Partition.lock(partition)
             for database in 0..<keyspace.databaseCount {
                 let tables = partition.pointee.databases + database
-                let table = onlyVolatile ? tables.pointee.expiring : tables.pointee.entries
+                let table = victims == .volatileKeys ? tables.pointee.expiring : tables.pointee.entries
                 for _ in 0..<min(samples, table.count) {
                     guard let entry = table.random(&random) else { break }
+                    if victims == .savedValues && !entry.mayGo { continue }
                     add(entry, database, moment)
                     seen += 1
                 }
@@ -93,14 +104,15 @@ public struct Eviction {
         if pool.count > Eviction.poolSize { pool.removeFirst() }
     }
 
-    /// Answers false if the key is not there any more, or has no deadline and must have one.
-    private func evict(_ candidate: Candidate, _ onlyVolatile: Bool, _ moment: Moment) -> Bool {
+    /// Answers false if the key is not there any more, or none of `victims`.
+    private func evict(_ candidate: Candidate, _ moment: Moment) -> Bool {
         candidate.key.withView { view in
             let key = Key(view)
             let access = Access(keyspace.partition(of: key), database: candidate.database, moment: moment)
             Partition.lock(access.partition)
             defer { Partition.unlock(access.partition) }
-            guard let slot = access.find(key), access.entry(slot).hasDeadline || !onlyVolatile else { return false }
+            if victims == .savedValues { return access.setAside(key) }
+            guard let slot = access.find(key), access.entry(slot).hasDeadline || victims == .keys else { return false }
             access.remove(slot, key, byClient: false, .eviction)
             access.notify(.evicted, "evicted", key)
             return true

@@ -15,6 +15,36 @@ extension Executor {
         if isOverMemory { pausing = true }
     }
 
+    /// What is evicted: keys, as `maxmemory-policy` says; or, where none may be lost, values that the tree has. Nil:
+    /// nothing.
+    private var victims: Eviction.Victims? {
+        let policy = settings.maxMemoryPolicy
+        if policy != .noEviction { return policy.onlyVolatile ? .volatileKeys : .keys }
+        return persistence == nil ? nil : .savedValues
+    }
+
+    /// A client whose request needs memory waits while room is being made: until what has changed is in the tree, so
+    /// that it may leave memory. Answers false if there is no hope, and the request is refused.
+    func waitForRoom(_ session: SessionPointer, from start: UnsafeMutablePointer<UInt8>) -> Bool {
+        guard settings.maxMemoryPolicy == .noEviction, let keeper = persistence?.keeper, !refusesWrites,
+            !isAttending, keeper.mayMakeRoom
+        else { return false }
+        session.pointee.mode.insert(.suspended)
+        setBlock(session, .waitingForRoom)
+        waitingForRoom.append(session)
+        pushBack(session, from: start)
+        return true
+    }
+
+    /// Between turns: lets those go on that waited for room, if there is some, or no hope any more.
+    func resumeWaitingForRoom() {
+        checkMemory()
+        if isOverMemory && persistence?.keeper?.mayMakeRoom ?? false { return }
+        let all = waitingForRoom
+        waitingForRoom = []
+        for session in all { resume(session) }
+    }
+
     /// After CONFIG SET, whose client's transaction may hold locks: room is made later.
     func recheckMemory() {
         if settings.maxMemoryPolicy != .noEviction {
@@ -47,7 +77,7 @@ extension Executor {
     /// if there is nothing left to evict.
     private func makeRoom() -> Bool {
         let policy = settings.maxMemoryPolicy
-        if policy == .noEviction || isAttending || !state.pointee.held.isEmpty { return false }
+        guard let victims, !isAttending, state.pointee.held.isEmpty else { return false }
         // While clients are paused nothing may change.
         if node.pause.until > state.pointee.moment.wall { return true }
         let started = cs_monotonic_ns()
@@ -58,9 +88,12 @@ extension Executor {
         while excess > 0 {
             let before = cs_thread_balance()
             isDone = eviction.evictOne(
-                by: policy.measure, onlyVolatile: policy.onlyVolatile, samples: settings.maxMemorySamples,
+                victims, by: victims == .savedValues ? .recency : policy.measure, samples: settings.maxMemorySamples,
                 state.pointee.moment, &state.pointee.random)
-            if !isDone { break }
+            if !isDone {
+                if victims == .savedValues { persistence?.keeper?.requestRoom() }
+                break
+            }
             evicted += 1
             excess -= max(0, Int(before &- cs_thread_balance()))
             if excess <= 0 || evicted % 16 == 0 { excess = node.memory.freshExcess(over: settings.maxMemory) }
@@ -69,7 +102,7 @@ extension Executor {
                 break
             }
         }
-        statistics.add(.evictedKeys, evicted)
+        if victims != .savedValues { statistics.add(.evictedKeys, evicted) }
         noteLatency("eviction-cycle", microseconds: Int((cs_monotonic_ns() &- started) / 1000))
         if pushes.areUnfinished { finishPushes() }
         // What the disposer has yet to free is as good as free.

@@ -58,6 +58,7 @@ extension Executor {
             return reject(session, command, denial.reply(node.users.commands.fullNames[Int(command.pointee.index)]))
         }
         if isOverMemory && usesMemory(session, command, words, count) && !isAttending {
+            if waitForRoom(session, from: request.pointee.start) { return }
             return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
         }
         if refusesWrites && changesData(session, command, words, count) {

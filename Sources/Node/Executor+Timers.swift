@@ -44,11 +44,15 @@ extension Executor {
 
     /// How long the loop may sleep. With nothing connected, expiring or changing, as long as it likes:
     /// an idle server uses no CPU.
+    /// How often those are looked after that wait for room.
+    private static let roomMilliseconds: Int64 = 2
+
     func sleepTime(_ monotonic: UInt64) -> Int32 {
         let now = state.pointee.moment.wall
         var wait = expireDue(now)
         if wait == 0 { return 0 }
         if _slowPath(!served.isEmpty) { return 0 }
+        if _slowPath(!waitingForRoom.isEmpty) { wait = min(wait, Executor.roomMilliseconds) }
         if let due = deadlines.earliest { wait = min(wait, due - now) }
         if node.pause.until != 0 { wait = min(wait, node.pause.until - now) }
         if needsTicks {

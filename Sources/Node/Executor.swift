@@ -178,6 +178,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if _slowPath(!served.isEmpty) { resumeServed() }
         if _slowPath(!deadlines.isEmpty) { endDueWaits(now) }
         if _slowPath(!paused.isEmpty) { resumePaused(now) }
+        if _slowPath(!waitingForRoom.isEmpty) { resumeWaitingForRoom() }
         if _slowPath(isMakingRoom) { goOnMakingRoom() }
         if monotonic >= timers.next { tick(monotonic: monotonic) }
     }
@@ -217,6 +218,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         scripts.setLimit(settings.luaMemoryLimit)
         slowTicks = slowThreshold
         persistence?.policy = settings.syncPolicy
+        persistence?.flushBytes = settings.flushLogBytes
         statistics.histogramStep = settings.latencyTracking ? 1 : 0
         for session in roster {
             session.pointee.rules.bulkBytesMax = settings.bulkBytesMax

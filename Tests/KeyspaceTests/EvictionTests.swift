@@ -12,7 +12,7 @@ struct EvictionTests {
         var random = PRNG(seed: 3)
         var left = names, gone: [String] = []
         while eviction.evictOne(
-            by: measure, onlyVolatile: onlyVolatile, samples: 100, moment(store.now), &random)
+            onlyVolatile ? .volatileKeys : .keys, by: measure, samples: 100, moment(store.now), &random)
         {
             let went = left.filter { store.value($0) == nil }
             #expect(went.count == 1)
@@ -57,10 +57,10 @@ struct EvictionTests {
         var eviction = Eviction(store.keyspace)
         var random = PRNG(seed: 3)
         for expected in [["a", "c"], ["c"], []] {
-            #expect(eviction.evictOne(by: .frequency, onlyVolatile: false, samples: 100, moment(store.now), &random))
+            #expect(eviction.evictOne(.keys, by: .frequency, samples: 100, moment(store.now), &random))
             #expect(["a", "b", "c"].filter { store.value($0, 1) != nil } == expected)
         }
-        #expect(!eviction.evictOne(by: .frequency, onlyVolatile: false, samples: 100, moment(store.now), &random))
+        #expect(!eviction.evictOne(.keys, by: .frequency, samples: 100, moment(store.now), &random))
     }
 
     @Test func anyMayGoAtRandom() {
@@ -71,7 +71,7 @@ struct EvictionTests {
             for (i, name) in names.enumerated() { store.put(name, "v", i) }
             var eviction = Eviction(store.keyspace)
             var random = PRNG(seed: UInt64(seed))
-            _ = eviction.evictOne(by: .none, onlyVolatile: false, samples: 5, moment(store.now), &random)
+            _ = eviction.evictOne(.keys, by: .none, samples: 5, moment(store.now), &random)
             firsts.formUnion(names.enumerated().filter { store.value($1, $0) == nil }.map(\.1))
         }
         #expect(firsts == ["a", "b", "c", "d"])
@@ -87,7 +87,7 @@ struct EvictionTests {
         var eviction = Eviction(store.keyspace)
         var random = PRNG(seed: 5)
         for _ in 0..<1000 {
-            #expect(eviction.evictOne(by: .recency, onlyVolatile: false, samples: 5, moment(store.now), &random))
+            #expect(eviction.evictOne(.keys, by: .recency, samples: 5, moment(store.now), &random))
         }
         let youngGone = (1000..<2000).filter { store.value("k\($0)") == nil }.count
         #expect(store.count() == 1000 && youngGone < 250)

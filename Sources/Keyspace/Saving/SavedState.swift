@@ -108,6 +108,11 @@ extension Keyspace {
         }
     }
 
+    /// Nothing is to be committed: what was recorded came from the log. Nobody else is there.
+    public func forgetRecords() {
+        for i in 0..<Limits.partitions { partitions[i].hasOpenRecord = false }
+    }
+
     /// What all partitions are now. All locks are held.
     public func cuts() -> [PartitionCut] {
         (0..<Limits.partitions).map { PartitionCut(partitions + $0, databases: databaseCount) }

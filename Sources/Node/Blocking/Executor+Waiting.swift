@@ -122,6 +122,7 @@ extension Executor {
     /// The client is gone. No partition is locked.
     func dropWait(_ session: SessionPointer) {
         guard case .waiting(let waiter) = session.pointee.details.block else {
+            waitingForRoom.removeAll { $0 == session }
             return paused.removeAll { $0 == session }
         }
         _ = waiter.cancel()

@@ -133,6 +133,10 @@ public final class Settings: Sendable {
 
     // Storage (for later).
     public let appendOnly: Bool
+    /// Log bytes after which what has changed goes to the tree.
+    let flushLogBytes: Int
+    let blockCacheBytes: Int
+    let tableCompression: String
     /// Where the log is, inside `directory`.
     public let appendDirectory: String
     public let syncPolicy: SyncPolicy
@@ -199,6 +203,9 @@ public final class Settings: Sendable {
         streamNodeMaxBytes = values.integer("stream-node-max-bytes")
         streamNodeMaxEntries = values.integer("stream-node-max-entries")
         appendOnly = values.flag("appendonly")
+        flushLogBytes = values.integer("flush-log-size")
+        blockCacheBytes = values.integer("block-cache-size")
+        tableCompression = values.text("table-compression")
         appendDirectory = values.text("appenddirname")
         syncPolicy =
             switch values.text("appendfsync") {

@@ -60,12 +60,13 @@ extension Node {
             doors.log(.warning, "Appending had been switched on and never got to the end: beginning with no keys")
             end = try beginAnew(directory, tree, state!)
         }
+        keyspace.forgetRecords()
         attach(makePersistence(directory, tree, end, configuration.settings))
         return report
     }
 
     func openTree(_ directory: DataDirectory) throws(RecoveryError) -> Tree {
-        try orRecoveryError { () throws(TreeError) in try Tree.open(directory, Tree.Options()) }
+        try orRecoveryError { () throws(TreeError) in try Tree.open(directory, configuration.settings.treeOptions) }
     }
 
     private func savedState(_ tree: Tree) throws(RecoveryError) -> SavedState? {
@@ -96,6 +97,7 @@ extension Node {
     ) -> Persistence {
         let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
         let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep)
+        persistence.flushBytes = settings.flushLogBytes
         persistence.keeper = TreeKeeper(keyspace, tree, persistence, sleep: doors.sleep, report: doors.log)
         let values = TreeValues(tree, report: doors.log)
         persistence.values = values
@@ -185,5 +187,19 @@ extension Keyspace {
         }
         report.records += 1
         return nil
+    }
+}
+
+extension Settings {
+    var treeOptions: Tree.Options {
+        var options = Tree.Options()
+        options.cacheBytes = blockCacheBytes
+        switch tableCompression {
+        case "none": options.compressAll(.none)
+        case "lz4": options.compressAll(.lz4)
+        case "zstd": options.compressAll(.zstd)
+        default: break
+        }
+        return options
     }
 }

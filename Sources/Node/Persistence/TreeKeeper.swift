@@ -18,6 +18,8 @@ public final class TreeKeeper: @unchecked Sendable {
     private let progress = Mutex(RoundProgress())
     /// One round at a time.
     private let rounds = Mutex(())
+    /// Records of the round. Its thread's.
+    private var saved = 0
     /// Log bytes at the last round's beginning. The flusher's.
     private var flushedAt: UInt64
 
@@ -62,6 +64,19 @@ public final class TreeKeeper: @unchecked Sendable {
         flushBell.ring()
     }
 
+    /// Values cannot leave memory before the tree has them: a round is wanted, unless one is under way that began
+    /// after the last such wish.
+    func requestRoom() {
+        progress.withLock { state in
+            if state.wanted == state.begun { state.wanted += 1 }
+        }
+        flushBell.ring()
+    }
+
+    /// Whether a round may still bring values to the tree. Once two in a row have had nothing to save there is no use in
+    /// waiting.
+    var mayMakeRoom: Bool { progress.withLock { $0.failure == nil && $0.emptyRounds < 2 } }
+
     /// Runs a round on this thread. Answers what went wrong.
     func runRound() -> String? {
         progress.withLock { $0.wanted += 1 }
@@ -93,6 +108,7 @@ public final class TreeKeeper: @unchecked Sendable {
         cs_store_release_u32(flags + Flag.flushEnded, 1)
     }
 
+    @discardableResult
     private func attemptRound() -> String? {
         rounds.withLock { _ in
             let wanted = progress.withLock { state in
@@ -104,6 +120,8 @@ public final class TreeKeeper: @unchecked Sendable {
             flushedAt = persistence.log.bytes
             let failure = round()
             if let failure { report(.warning, "Saving to the tree failed: \(failure)") }
+            let isEmpty = saved == 0
+            progress.withLock { $0.emptyRounds = isEmpty ? $0.emptyRounds + 1 : 0 }
             progress.withLock { $0.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000) }
             compactBell.ring()
             return failure
@@ -112,6 +130,7 @@ public final class TreeKeeper: @unchecked Sendable {
 
     /// Everything that has changed goes to the tree. Answers what went wrong: then nothing has happened.
     private func round() -> String? {
+        saved = 0
         var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
         var taken: [TakenKeys] = []
         let failure = round(&state, &taken)
@@ -157,6 +176,7 @@ public final class TreeKeeper: @unchecked Sendable {
         state.cuts.append(cut)
         try save.forEachRecord { (record) throws(DiskError) in
             try run.add(key: record.key, stem: record.stem, value: record.value)
+            saved += 1
         }
     }
 
@@ -200,6 +220,8 @@ struct RoundProgress: Sendable {
     var seconds: Int64 = -1
     var failure: String?
     var rounds: UInt64 = 0
+    /// How many in a row found nothing to save.
+    var emptyRounds = 0
 
     fileprivate mutating func ended(_ round: UInt64, _ failure: String?, now: UInt64, wall: Int64) {
         isRunning = false
