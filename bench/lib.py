@@ -138,13 +138,14 @@ def child_setup(cores):
 class Server:
     running = []
 
-    def __init__(self, name, binary, cores, threads=1, wait=True):
+    def __init__(self, name, binary, cores, threads=1, extra=(), place=None):
+        """extra: more words for the command line; place: where its directory is made."""
         self.name = name
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
-        self.dir = tempfile.mkdtemp(prefix="bench-")
-        args = [a.format(port=self.port, threads=threads) for a in SERVER_ARGS]
+        self.dir = tempfile.mkdtemp(prefix="bench-", dir=place)
+        args = [a.format(port=self.port, threads=threads) for a in SERVER_ARGS] + list(extra)
         self.log = open(os.path.join(self.dir, "log"), "wb")
         self.begun = time.monotonic()
         self.proc = subprocess.Popen(

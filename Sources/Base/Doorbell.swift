@@ -16,6 +16,6 @@ public final class Doorbell: @unchecked Sendable {
     @inline(__always)
     public func ring() { cs_doorbell_ring(word) }
 
-    /// Sleeps until it rings, or so many milliseconds; negative: as long as it takes. One thread only.
-    public func wait(milliseconds: Int32 = -1) { cs_doorbell_wait(word, milliseconds) }
+    /// Sleeps until it rings, or so many microseconds; negative: as long as it takes. One thread only.
+    public func wait(microseconds: Int64 = -1) { cs_doorbell_wait(word, microseconds) }
 }

@@ -55,11 +55,11 @@ void cs_doorbell_ring(uint32_t *word) {
     if (__atomic_exchange_n(word, 1, __ATOMIC_ACQ_REL) == 2) futex(word, FUTEX_WAKE, 1);
 }
 
-void cs_doorbell_wait(uint32_t *word, int milliseconds) {
+void cs_doorbell_wait(uint32_t *word, int64_t microseconds) {
     uint32_t nothing = 0;
     if (__atomic_compare_exchange_n(word, &nothing, 2, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
-        struct timespec left = {milliseconds / 1000, (long)(milliseconds % 1000) * 1000000};
-        syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, milliseconds < 0 ? NULL : &left, NULL, 0);
+        struct timespec left = {microseconds / 1000000, (long)(microseconds % 1000000) * 1000};
+        syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, microseconds < 0 ? NULL : &left, NULL, 0);
     }
     __atomic_store_n(word, 0, __ATOMIC_RELEASE);
 }

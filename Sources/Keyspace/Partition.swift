@@ -69,14 +69,14 @@ extension Partition {
     @inline(never)
     private static func commit(_ partition: UnsafeMutablePointer<Partition>) {
         partition.pointee.hasOpenRecord = false
-        partition.pointee.shared.pointee.sink?.commit()
+        partition.pointee.shared.pointee.commit()
     }
 
     /// Hands a mutation to the sink.
     @inline(never)
     static func record(_ partition: UnsafeMutablePointer<Partition>, _ mutation: Mutation) {
         partition.pointee.hasOpenRecord = true
-        partition.pointee.shared.pointee.sink?.record(mutation)
+        partition.pointee.shared.pointee.sinkReference?._withUnsafeGuaranteedRef { $0.record(mutation) }
     }
 
     /// A key got this deadline.
@@ -159,7 +159,11 @@ public struct KeyspaceShared {
     /// Index of this node's actor in its intern table.
     public var actor: UInt64 = 1
     /// Who gets the mutations; nil: they are not even made.
-    public var sink: MutationSink?
+    public var sink: MutationSink? {
+        didSet { sinkReference = sink.map(Unmanaged.passUnretained) }
+    }
+    /// The same, without counting references: writing commands come here.
+    private(set) var sinkReference: Unmanaged<MutationSink>?
     /// The classes of events that `events` wants to hear of (`KeyEvents`, raw). Relaxed atomic.
     public var eventMask: UInt32 = 0
     /// See `lazyFreeing`. Relaxed atomic.
@@ -180,6 +184,10 @@ public struct KeyspaceShared {
     public var loader: ValueLoader?
     /// Relaxed atomic; see `takesAnyChecksum`.
     var ignoresChecksums: UInt32 = 0
+
+    /// Tells the sink that what this thread has recorded is complete.
+    @inline(__always)
+    public func commit() { sinkReference?._withUnsafeGuaranteedRef { $0.commit() } }
 }
 
 /// A key that a transaction watches.

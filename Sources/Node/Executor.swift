@@ -263,7 +263,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     public override func repliesWaitFor() -> UInt64 {
         guard let persistence else { return 0 }
         commitRecord()
-        return persistence.turnEnded()
+        return persistence.turnEnded(clients: dirty.count)
     }
 
     public override func standing(of number: UInt64) -> WaitStanding {
@@ -273,7 +273,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Logs what has been changed without a lock, while no other loop is there. Not inside a script.
     @inline(never)
     func commitRecord() {
-        if !isAttending { node.keyspace.shared.pointee.sink?.commit() }
+        if !isAttending { node.keyspace.shared.pointee.commit() }
     }
 
     public override func sent(_ link: LinkPointer, _ count: Int) {

@@ -411,8 +411,8 @@ CS_INLINE int cs_equal(const uint8_t *a, const uint8_t *b, size_t n) {
 // ---- a doorbell: 0 nothing, 1 rung, 2 somebody sleeps until it rings -------------------------
 
 void cs_doorbell_ring(uint32_t *word);
-/// Returns once it has rung since the last time, or after so many milliseconds (negative: never).
-void cs_doorbell_wait(uint32_t *word, int milliseconds);
+/// Returns once it has rung since the last time, or after so many microseconds (negative: never).
+void cs_doorbell_wait(uint32_t *word, int64_t microseconds);
 
 // ---- checksums -----------------------------------------------------------------------------
 

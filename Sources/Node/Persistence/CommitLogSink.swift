@@ -1,4 +1,5 @@
 import Base
+import CSystem
 import Keyspace
 import Storage
 
@@ -8,16 +9,20 @@ final class CommitLogSink: MutationSink, @unchecked Sendable {
 
     init(_ log: Log) { self.log = log }
 
+    // Only loops change keys once this sink is in place. Their executors outlive it, and are not counted here.
+    private var executor: Unmanaged<Executor> { .fromOpaque(cs_thread_value().unsafelyUnwrapped) }
+
     override func record(_ mutation: Mutation) {
-        // Only loops change keys once this sink is in place.
-        mutation.encode(to: &Executor.current.unsafelyUnwrapped.openRecord)
+        executor._withUnsafeGuaranteedRef { mutation.encode(to: &$0.openRecord) }
     }
 
     override func commit() {
         // Threads that are no loop take locks, too, and change nothing.
-        guard let executor = Executor.current else { return }
-        if executor.openRecord.count == 0 { return }
-        log.append(executor.openRecord.view)
-        executor.openRecord.truncate(to: 0)
+        if cs_thread_value() == nil { return }
+        executor._withUnsafeGuaranteedRef { executor in
+            if executor.openRecord.count == 0 { return }
+            log.append(executor.openRecord.view)
+            executor.openRecord.truncate(to: 0)
+        }
     }
 }

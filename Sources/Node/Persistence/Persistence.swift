@@ -28,6 +28,7 @@ public final class Persistence: @unchecked Sendable {
     var values: TreeValues?
     var readers: ColdReaders?
     private let bell = Doorbell()
+    private let group = GroupCommit()
     private let sleep: @Sendable (Int) -> Void
     private let policyWord: UnsafeMutablePointer<UInt32>
     private let flags: UnsafeMutablePointer<UInt32>
@@ -53,8 +54,6 @@ public final class Persistence: @unchecked Sendable {
         static let count = 4
     }
 
-    /// How long records gather unless somebody waits for them.
-    private static let gatheringMilliseconds: Int32 = 5
     /// The record up to which the log is to be durable whatever the policy, and the first one that is needed.
     private let marks: UnsafeMutablePointer<UInt64>
     /// Log bytes after which memory is flushed to the tree. Relaxed atomic.
@@ -63,7 +62,9 @@ public final class Persistence: @unchecked Sendable {
         set { cs_store_u64(marks + 2, UInt64(newValue)) }
     }
 
-    private static let retryMilliseconds: Int32 = 200
+    /// How long records gather unless somebody waits for them, microseconds.
+    private static let gatheringTime = 5000
+    private static let retryTime = 200_000
     private static let second: UInt64 = 1_000_000_000
 
     /// `sleep` blocks the calling thread, microseconds (`Doors.sleep`).
@@ -121,12 +122,17 @@ public final class Persistence: @unchecked Sendable {
 
     // MARK: the loops'
 
-    /// A loop's turn is over: what it added is to be written. Answers which record its replies wait for, 0: none.
-    func turnEnded() -> UInt64 {
+    /// A loop's turn is over, in which it has replied to so many clients: what it added is to be written. Answers which
+    /// record its replies wait for, 0: none.
+    func turnEnded(clients: Int) -> UInt64 {
         let last = log.last
         if last == log.durable || cs_load_u32(flags + Flag.failed) != 0 { return 0 }
-        if last != log.written || policy == .always { bell.ring() }
-        return policy == .always ? last : 0
+        if policy == .always {
+            if group.add(clients) { bell.ring() }
+            return last
+        }
+        if last != log.written { bell.ring() }
+        return 0
     }
 
     /// What has become of a record that replies wait for.
@@ -146,7 +152,8 @@ public final class Persistence: @unchecked Sendable {
     public func run() {
         var syncedAt = cs_monotonic_ns()
         while cs_load_acquire_u32(flags + Flag.stopping) == 0 {
-            bell.wait(milliseconds: patience(syncedAt))
+            bell.wait(microseconds: patience(syncedAt))
+            if policy == .always { gather() }
             work(&syncedAt)
             if policy != .always || refusesWrites { pause() }
         }
@@ -201,22 +208,34 @@ public final class Persistence: @unchecked Sendable {
     }
 
     /// How long nothing needs to be done without being asked for.
-    private func patience(_ syncedAt: UInt64) -> Int32 {
-        if refusesWrites { return Persistence.retryMilliseconds }
+    private func patience(_ syncedAt: UInt64) -> Int64 {
+        if refusesWrites { return Int64(Persistence.retryTime) }
         if policy != .everySecond || log.durable == log.written { return -1 }
         let age = cs_monotonic_ns() &- syncedAt
-        return age >= Persistence.second ? 0 : Int32((Persistence.second - age) / 1_000_000) + 1
+        return age >= Persistence.second ? 0 : Int64((Persistence.second - age) / 1000) + 1
+    }
+
+    /// Waits until enough clients share the next sync.
+    private func gather() {
+        let began = cs_monotonic_ns()
+        var wait = group.patience(waited: 0)
+        while wait > 0 && cs_load_acquire_u32(flags + Flag.stopping) == 0 {
+            bell.wait(microseconds: wait)
+            wait = group.patience(waited: Int64((cs_monotonic_ns() &- began) / 1000))
+        }
+        group.begin()
     }
 
     /// Lets records come together: one call for many costs less, and nobody waits for it.
     private func pause() {
-        sleep(1000 * Int(refusesWrites ? Persistence.retryMilliseconds : Persistence.gatheringMilliseconds))
+        sleep(refusesWrites ? Persistence.retryTime : Persistence.gatheringTime)
     }
 
     private func sync(_ syncedAt: inout UInt64, _ now: UInt64) {
         if log.durable == log.written { return syncedAt = now }
         let isDone = attempt { () throws(DiskError) in try log.sync() }
         syncedAt = cs_monotonic_ns()
+        group.end(syncedAt &- now)
         if isDone && policy == .always { wakeLoops() }
     }
 

@@ -30,8 +30,8 @@ public final class TreeKeeper: @unchecked Sendable {
         static let count = 3
     }
 
-    /// How long nothing needs to be looked at.
-    private static let patience: Int32 = 200
+    /// How long nothing needs to be looked at, microseconds.
+    private static let patience: Int64 = 200_000
     /// What a slice leaves to others.
     private static let breath = 50
 
@@ -98,7 +98,7 @@ public final class TreeKeeper: @unchecked Sendable {
     /// The flusher's thread: a round whenever the log has grown long enough, or one is asked for.
     func runFlusher() {
         while !isStopping {
-            flushBell.wait(milliseconds: TreeKeeper.patience)
+            flushBell.wait(microseconds: TreeKeeper.patience)
             if isStopping { break }
             let standing = standing
             let grown = persistence.log.bytes &- flushedAt
@@ -195,7 +195,7 @@ public final class TreeKeeper: @unchecked Sendable {
                 sleep(500_000)
             }
             if isStopping { break }
-            compactBell.wait(milliseconds: 1000)
+            compactBell.wait(microseconds: 1_000_000)
         }
         cs_store_release_u32(flags + Flag.compactEnded, 1)
     }
