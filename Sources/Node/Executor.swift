@@ -94,6 +94,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var openRecord = ByteBuffer()
     /// Nil while nothing is logged. The node's, which outlives its executors.
     unowned(unsafe) var persistence: Persistence?
+    /// What is on disk is being read: commands are answered LOADING.
+    var isLoading = false
+    /// The node's, which outlives its executors.
+    unowned(unsafe) let snapshots: Snapshots
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -102,6 +106,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         self.index = index
         commandIndex = node.commands.index
         broker = node.broker
+        snapshots = node.snapshots
         monitorCount = node.monitorCount
         ownMonitorCount = .allocate(capacity: 1)
         ownMonitorCount.initialize(to: 0)

@@ -18,6 +18,12 @@ public final class Node: @unchecked Sendable {
     public let doors: Doors
     /// Nil while changes are not logged.
     public internal(set) var persistence: Persistence?
+    /// See `checkpoint`; whether to wait for it. Set before the loops run.
+    public var onCheckpoint: (@Sendable (_ waits: Bool) -> Bool)?
+    let snapshots: Snapshots
+    /// The data is to be saved once no loop runs any more.
+    let savesAtEnd = Switch(on: false)
+    let loading = LoadingProgress()
     public let pause = Pause()
     public let slowlog = Slowlog()
     public let latency = LatencyMonitor()
@@ -66,6 +72,7 @@ public final class Node: @unchecked Sendable {
         self.configuration = configuration
         self.doors = doors
         startedAt = wall
+        snapshots = Snapshots(startedAt: wall)
         let settings = configuration.settings
         commands = CommandTable(families: families)
         users = Users(RuleCommands(commands))
@@ -150,6 +157,8 @@ public struct Doors: Sendable {
     public var exchange: @Sendable (PeerRequest, @escaping @Sendable (PeerReply) -> Void) -> Void = { _, done in
         done(PeerReply(failure: .connecting))
     }
+    /// Nil: there is no disk to save to.
+    public var snapshots: SnapshotDoors?
     /// What the operating system says of the process.
     public var process: @Sendable () -> ProcessFigures = { ProcessFigures() }
 

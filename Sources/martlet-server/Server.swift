@@ -31,11 +31,11 @@ final class Server: @unchecked Sendable {
         let signals = cs_signal_descriptor()
         let disposer = ThreadedDisposer()
         let node = makeNode(disposer)
-        let persistence = try openPersistence(node)
+        let directory = try openDirectory()
+        doubtSavePoints()
         let loops = node.executors.map { [configuration] executor in
             let loop = EventLoop(handler: executor) { configuration.settings.tcpKeepalive }
             executor.connect(wake: { loop.wake() })
-            persistence?.connect(wake: { loop.wake() })
             return loop
         }
         let sockets = TCPSockets(loops, backlog: settings.tcpBacklog)
@@ -52,17 +52,20 @@ final class Server: @unchecked Sendable {
         writePIDFile()
         announce(loops.count)
         if settings.daemonize { cs_close_standard_streams() }
-        let writer = persistence.map { startWriter($0) }
+        let writer = LogWriter()
+        let loader = Loader(node, log, directory) { [log, port] in
+            if let persistence = node.persistence { writer.start(persistence, loops) }
+            log.write(.notice, "Ready to accept connections on port \(port)")
+        }
+        loader.start()
         let threads = loops.enumerated().map { i, loop in start(loop, i, of: loops.count) }
         LargePages.start()
-        waitForEnd(signals)
+        waitForEnd(signals, node)
         log.write(.notice, "Leaving: closing connections")
         for loop in loops { loop.stop() }
         for thread in threads { pthread_join(thread, nil) }
-        if let writer {
-            persistence?.stop()
-            pthread_join(writer, nil)
-        }
+        node.saveAtEnd()
+        writer.end()
         if !settings.pidFile.isEmpty { unlink(settings.pidFile) }
         if !settings.unixSocket.isEmpty { unlink(settings.unixSocket) }
         log.write(.notice, "Martlet is now ready to exit, bye bye...")
@@ -77,40 +80,33 @@ final class Server: @unchecked Sendable {
             sleep: { usleep(UInt32($0)) })
         doors.process = processFigures
         doors.exchange = { PeerConnection.exchange($0, $1) }
+        doors.snapshots = SnapshotDoors(
+            files: RealFileSystem(), processID: getpid(), fork: { ChildProcess.start($0, $1) },
+            kill: { Glibc.kill($0, ChildEnd.endSignal) })
         return Node(
             configuration: configuration, doors: doors, wall: cs_wall_us() / 1000, seed: UInt64.random(in: 0 ... .max))
     }
 
-    // MARK: the log
+    // MARK: the disk
 
-    /// Reads the log, if there is to be one. Clients are let in afterwards.
-    private func openPersistence(_ node: Node) throws -> Persistence? {
+    /// The log's directory, if there is to be one.
+    private func openDirectory() throws -> DataDirectory? {
         if !settings.appendOnly { return nil }
-        let started = cs_monotonic_ns()
         let path = settings.directory + "/" + settings.appendDirectory
         do {
-            let directory = try DataDirectory.open(
-                RealFileSystem(), path, newIdentity: UInt64.random(in: 1 ... .max))
-            let report = try node.recover(directory)
-            let seconds = Double((cs_monotonic_ns() - started) / 1_000_000) / 1000
-            log.write(.notice, "Log read: \(report.mutations) changes in \(report.records) records, \(seconds) s")
+            return try DataDirectory.open(RealFileSystem(), path, newIdentity: UInt64.random(in: 1 ... .max))
         } catch {
             throw StartError(text: "cannot start from the log: \(error)")
         }
-        return node.persistence
     }
 
-    private func startWriter(_ persistence: Persistence) -> pthread_t {
-        var thread = pthread_t()
-        let failure = pthread_create(
-            &thread, nil,
-            { raw in
-                cs_name_thread("log")
-                Unmanaged<Persistence>.fromOpaque(raw!).takeRetainedValue().run()
-                return nil
-            }, Unmanaged.passRetained(persistence).toOpaque())
-        precondition(failure == 0, "cannot start a thread")
-        return thread
+    /// Where nothing can be saved, nothing is, unless somebody has asked for it: a write would soon be refused.
+    private func doubtSavePoints() {
+        if configuration.hasOwnSavePoints || settings.savePoints.isEmpty || access(settings.directory, W_OK) == 0 {
+            return
+        }
+        "save".withView { name in "".withView { _ = configuration.set([(name: name, value: $0)]) } }
+        configuration.warn("\(settings.directory) cannot be written to: nothing is saved (save \"\")")
     }
 
     // MARK: listening
@@ -139,7 +135,6 @@ final class Server: @unchecked Sendable {
             // Somebody who asked for any port has to be told which.
             writeText(1, "port: \(port)\n")
         }
-        log.write(.notice, "Ready to accept connections on port \(port)")
     }
 
     // MARK: threads
@@ -174,21 +169,50 @@ final class Server: @unchecked Sendable {
         return thread
     }
 
-    /// Sleeps until SIGTERM, SIGINT or SHUTDOWN.
-    private func waitForEnd(_ signals: Int32) {
+    /// Sleeps until SHUTDOWN, or until SIGTERM or SIGINT has been granted. A second SIGINT need not be.
+    private func waitForEnd(_ signals: Int32, _ node: Node) {
         var waiting = [
             pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
             pollfd(fd: stopDescriptor, events: Int16(POLLIN), revents: 0),
         ]
+        var interrupts = 0
         while true {
             if poll(&waiting, 2, -1) < 0 { continue }
             if waiting[1].revents != 0 { return log.write(.notice, "User requested shutdown...") }
             let signal = cs_read_signal(signals)
-            if signal == SIGTERM || signal == SIGINT {
-                return log.write(
-                    .warning, "Received \(signal == SIGTERM ? "SIGTERM" : "SIGINT"), scheduling shutdown...")
-            }
+            if signal != SIGTERM && signal != SIGINT { continue }
+            interrupts += signal == SIGINT ? 1 : 0
+            if interrupts > 1 { return log.write(.warning, "You insist... exiting now.") }
+            log.write(.warning, "Received \(signal == SIGTERM ? "SIGTERM" : "SIGINT"), scheduling shutdown...")
+            node.askToLeave(isInterrupt: signal == SIGINT)
         }
+    }
+}
+
+/// The thread that writes the log, from when there is one.
+final class LogWriter: @unchecked Sendable {
+    private let lock = SpinLock()
+    private var writer: (Persistence, pthread_t)?
+
+    func start(_ persistence: Persistence, _ loops: [EventLoop]) {
+        for loop in loops { persistence.connect(wake: { loop.wake() }) }
+        var thread = pthread_t()
+        let failure = pthread_create(
+            &thread, nil,
+            { raw in
+                cs_name_thread("log")
+                Unmanaged<Persistence>.fromOpaque(raw!).takeRetainedValue().run()
+                return nil
+            }, Unmanaged.passRetained(persistence).toOpaque())
+        precondition(failure == 0, "cannot start a thread")
+        lock.withLock { writer = (persistence, thread) }
+    }
+
+    /// Returns when all is written.
+    func end() {
+        guard let (persistence, thread) = lock.withLock({ writer }) else { return }
+        persistence.stop()
+        pthread_join(thread, nil)
     }
 }
 

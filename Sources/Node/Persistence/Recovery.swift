@@ -1,4 +1,5 @@
 import Base
+import CSystem
 import Keyspace
 import Storage
 
@@ -26,18 +27,21 @@ public struct RecoveryReport: Sendable {
 }
 
 extension Node {
-    /// Takes over what the directory's log holds, and logs every change from now on. Before the loops run.
+    /// Takes over what the directory's log holds, and logs every change once the loops answer (`finishLoading`). While
+    /// no loop runs, or all answer LOADING.
     public func recover(_ directory: DataDirectory) throws(RecoveryError) -> RecoveryReport {
-        let events = keyspace.shared.pointee.eventMask
-        keyspace.shared.pointee.eventMask = 0
-        defer { keyspace.shared.pointee.eventMask = events }
+        loading.begin(total: directory.bytes, now: cs_wall_us() / 1_000_000)
+        defer { loading.end() }
         var report = RecoveryReport()
+        var bytes: Int64 = 0
         var recovery = LogRecovery(directory.files, directory: directory.path, identity: directory.identity)
         var strange: RecoveryError?
         let end: LogEnd
         do throws(LogError) {
             end = try recovery.run(from: 1) { (number, record) throws(LogError) in
                 strange = try keyspace.replay(number, record, &report) ?? strange
+                bytes += Int64(record.count)
+                loading.note(keys: report.mutations, done: bytes)
             }
         } catch {
             throw .log(error)
@@ -47,13 +51,12 @@ extension Node {
         let persistence = Persistence(log, directory, configuration.settings.syncPolicy, sleep: doors.sleep)
         self.persistence = persistence
         keyspace.shared.pointee.sink = CommitLogSink(log)
-        for executor in executors { executor.persistence = persistence }
         return report
     }
 }
 
 extension Keyspace {
-    /// Applies a record's mutations. Nobody else is there yet, or all locks are held. Answers what is wrong with the
+    /// Applies a record's mutations. Commands that may run meanwhile only look. Answers what is wrong with the
     /// configuration, if something is.
     fileprivate func replay(
         _ number: UInt64, _ record: ByteView, _ report: inout RecoveryReport
@@ -63,7 +66,10 @@ extension Keyspace {
             do throws(MutationError) {
                 let mutation = try reader.next()
                 if mutation.database >= databaseCount { return .database(mutation.database, of: databaseCount) }
+                let partition = partitions + (mutation.slot >> 6)
+                Partition.lock(partition)
                 mutation.apply(to: self)
+                Partition.unlock(partition)
                 report.mutations += 1
             } catch {
                 throw .unreadable(record: number)
