@@ -49,10 +49,17 @@ open class KeyEventSink: @unchecked Sendable {
     open func changed(_ key: ByteView, byClient: Bool) {}
     /// Whole databases have been emptied: nobody's reading is remembered any more.
     open func flushed() {}
+    /// A client has emptied all databases. All locks are held.
+    open func flushedEverything() {}
     /// A key that clients may block on has got what they wait for.
     open func becameReady(_ key: Key, database: Int) {}
     /// The same of whatever keys of a partition's database clients wait for: all of them may have changed.
     open func becameReady(allOf database: Int, partition: Int) {}
+}
+
+extension Keyspace {
+    /// From now on these classes of events are told. Every loop sets them, too, when settings change.
+    public func setEvents(_ events: KeyEvents) { cs_store_u32(&shared.pointee.eventMask, events.rawValue) }
 }
 
 extension Access {

@@ -19,9 +19,10 @@ extension Executor {
         lastTicks = cs_ticks()
         pausing = node.pause.until != 0 || isMonitored || node.busy.kind != nil
         let isLogged = persistence != nil
-        if _slowPath(isLogged), refusesWrites { pausing = true }
+        if _slowPath(isLogged || snapshots.hasFailed), refusesWrites { pausing = true }
+        if _slowPath(isLoading) { pausing = true }
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
-        if _slowPath(isOverMemory || settings.maxMemory > 0) { checkMemory() }
+        if _slowPath(isOverMemory || settings.maxMemory > 0), !isLoading { checkMemory() }
         let mayBeAway = node.keyspace.shared.pointee.awayValues != 0
         var i = 0
         // A long command may send requests behind it back to where they came from.

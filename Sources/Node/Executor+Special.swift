@@ -71,6 +71,9 @@ extension Executor {
         if session.pointee.mode.contains(.monitor) && touchesKeys(session, command) {
             return reject(session, command, "ERR Replica can't interact with the keyspace")
         }
+        if isLoading && !command.pointee.flags.contains(.loading) {
+            return reject(session, command, "\(Executor.loadingText)")
+        }
         if let kind = node.busy.kind, !command.pointee.flags.contains(.allowBusy) {
             return reject(session, command, "\(Executor.busyText(kind))")
         }

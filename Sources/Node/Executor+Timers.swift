@@ -38,6 +38,7 @@ extension Executor {
         if index == 0 { node.memory.sample() }
         lookForDeadlines()
         if node.cron.isOn { limitRememberedKeys() }
+        lookAfterSaving()
         timers.next = monotonic &+ UInt64(period) &* 1_000_000
         timers.lastTick = monotonic
     }
@@ -57,6 +58,10 @@ extension Executor {
         if node.pause.until != 0 { wait = min(wait, node.pause.until - now) }
         if needsTicks {
             wait = min(wait, timers.next > monotonic ? Int64((timers.next - monotonic) / 1_000_000) + 1 : 0)
+        }
+        if snapshots.due != .max {
+            let tick = timers.next > monotonic ? Int64((timers.next - monotonic) / 1_000_000) + 1 : 0
+            wait = min(wait, max(snapshots.due - now, tick))
         }
         if wait == Int64.max { return -1 }
         return Int32(clamping: max(0, wait))
@@ -160,7 +165,7 @@ extension Executor {
     /// is due at once, `Int64.max` if nothing is known to expire.
     private func expireDue(_ now: Int64) -> Int64 {
         if _slowPath(now >= timers.nextExpiry) {
-            guard node.activeExpiry.isOn else {
+            guard node.activeExpiry.isOn, !isLoading else {
                 timers.nextExpiry = .max
                 cs_store_u64(knownExpiry, UInt64(bitPattern: .max))
                 return .max

@@ -105,6 +105,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var hasMissedValue = false
     /// Clients that wait until there is room in memory.
     var waitingForRoom: [SessionPointer] = []
+    /// What is on disk is being read: commands are answered LOADING.
+    var isLoading = false
+    /// The node's, which outlives its executors.
+    unowned(unsafe) let snapshots: Snapshots
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -114,6 +118,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         commandIndex = node.commands.index
         broker = node.broker
         valueless = Executor.valueless(node.commands)
+        snapshots = node.snapshots
         monitorCount = node.monitorCount
         persistencePlace = node.persistencePlace
         ownMonitorCount = .allocate(capacity: 1)
@@ -203,6 +208,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         apply()
         recheckMemory()
     }
+
+    /// Other threads look into the partitions from now on (to save what has changed): even the only loop locks them.
+    func sharesPartitions() { sharesKeyspace = true }
 
     /// Takes over what the hot path reads of the settings.
     private func apply() {

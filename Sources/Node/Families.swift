@@ -23,6 +23,7 @@ extension Node {
             SortCommands.commands,
             ClientCommands.commands,
             ServerCommands.commands,
+            SnapshotCommands.commands,
             MemoryCommands.commands,
             CommandCommands.commands,
             SlowlogCommands.commands,

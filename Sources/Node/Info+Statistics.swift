@@ -5,33 +5,6 @@ import Keyspace
 
 /// INFO's sections of counters.
 extension Info {
-    mutating func persistence() {
-        var changes: UInt64 = 0
-        call.forEachPartition { partition in
-            for slot in 0..<64 { changes &+= partition.pointee.slots[slot].writes }
-        }
-        addZeros(
-            "loading", "async_loading", "current_cow_peak", "current_cow_size", "current_cow_size_age")
-        add("current_fork_perc", "0.00")
-        addZeros("current_save_keys_processed", "current_save_keys_total")
-        add("rdb_changes_since_last_save", changes)
-        add("rdb_bgsave_in_progress", 0)
-        add("rdb_last_save_time", Int(node.startedAt / 1000))
-        add("rdb_last_bgsave_status", "ok")
-        add("rdb_last_bgsave_time_sec", -1)
-        add("rdb_current_bgsave_time_sec", -1)
-        addZeros(
-            "rdb_saves", "rdb_last_cow_size", "rdb_last_load_keys_expired", "rdb_last_load_keys_loaded",
-            "aof_rewrite_in_progress", "aof_rewrite_scheduled")
-        add("aof_enabled", node.persistence == nil ? 0 : 1)
-        add("aof_last_rewrite_time_sec", -1)
-        add("aof_current_rewrite_time_sec", -1)
-        add("aof_last_bgrewrite_status", "ok")
-        addZeros("aof_rewrites", "aof_rewrites_consecutive_failures")
-        add("aof_last_write_status", node.persistence?.failure == nil ? "ok" : "err")
-        addZeros("aof_last_cow_size", "module_fork_in_progress", "module_fork_last_cow_size")
-    }
-
     mutating func statistics() {
         var expired: UInt64 = 0, hits: UInt64 = 0, misses: UInt64 = 0
         call.forEachPartition { partition in
@@ -62,8 +35,10 @@ extension Info {
         add("pubsub_channels", node.broker.count(.channel))
         add("pubsub_patterns", node.broker.count(.pattern))
         add("pubsubshard_channels", node.broker.count(.shard))
+        let snapshots = node.snapshots.now
+        add("latest_fork_usec", snapshots.forkMicroseconds)
+        add("total_forks", snapshots.forks)
         addZeros(
-            "latest_fork_usec", "total_forks",
             "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
             "current_active_defrag_time")

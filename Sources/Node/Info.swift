@@ -64,6 +64,8 @@ struct Info {
 
     mutating func add(_ name: String, _ value: Int) { lines.append("\(name):\(value)") }
 
+    mutating func add(_ name: String, _ value: Int64) { lines.append("\(name):\(value)") }
+
     mutating func add(_ name: String, _ value: UInt64) { lines.append("\(name):\(value)") }
 
     mutating func add(_ name: String, _ value: String) { lines.append("\(name):\(value)") }

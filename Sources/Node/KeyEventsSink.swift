@@ -33,6 +33,8 @@ final class KeyEventsSink: KeyEventSink, @unchecked Sendable {
         executor.invalidateEverything()
     }
 
+    override func flushedEverything() { Executor.current?.saveAfterFlush() }
+
     override func becameReady(_ key: Key, database: Int) {
         Executor.current?.noteReady(key, database: database)
     }

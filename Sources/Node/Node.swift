@@ -20,6 +20,10 @@ public final class Node: @unchecked Sendable {
     let persistencePlace: UnsafeMutablePointer<UInt64>
     /// All there have been: a loop may still be looking at one that is over.
     var keptPersistence: [Persistence] = []
+    let snapshots: Snapshots
+    /// The data is to be saved once no loop runs any more.
+    let savesAtEnd = Switch(on: false)
+    let loading = LoadingProgress()
     public let pause = Pause()
     public let slowlog = Slowlog()
     public let latency = LatencyMonitor()
@@ -68,6 +72,7 @@ public final class Node: @unchecked Sendable {
         self.configuration = configuration
         self.doors = doors
         startedAt = wall
+        snapshots = Snapshots(startedAt: wall)
         let settings = configuration.settings
         commands = CommandTable(families: families)
         users = Users(RuleCommands(commands))
@@ -161,6 +166,8 @@ public struct Doors: Sendable {
     public var exchange: @Sendable (PeerRequest, @escaping @Sendable (PeerReply) -> Void) -> Void = { _, done in
         done(PeerReply(failure: .connecting))
     }
+    /// Nil: there is no disk to save to.
+    public var snapshots: SnapshotDoors?
     /// What the operating system says of the process.
     public var process: @Sendable () -> ProcessFigures = { ProcessFigures() }
 

@@ -54,6 +54,12 @@ public final class DataDirectory: Sendable {
         return DataDirectory(files, path, try identity(bytes, name), lock)
     }
 
+    /// Bytes in all its files, about.
+    public var bytes: Int64 {
+        let names = (try? files.list(path)) ?? []
+        return names.reduce(0) { $0 + ((try? files.open(path + "/" + $1, .read).size()) ?? 0) }
+    }
+
     private static func disk<R>(_ body: () throws(DiskError) -> R) throws(DirectoryError) -> R {
         do throws(DiskError) { return try body() } catch { throw .disk(error) }
     }

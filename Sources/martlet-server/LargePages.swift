@@ -7,8 +7,8 @@ import Glibc
 /// much. Asking for large pages when memory is first touched would make a loop wait for two megabytes to be
 /// cleared (milliseconds on a virtual machine). Joining pages later does that work here; but while it lasts, a
 /// loop that needs new memory waits for the kernel's lock on the address space. So pages are joined only while
-/// the heap neither grows nor shrinks. Nothing here forks with its memory shared, so large pages are not paid
-/// for later.
+/// the heap neither grows nor shrinks, and no copy of the process shares it (BGSAVE; the first write to a large
+/// page that is shared takes it apart, since Linux 5.8).
 final class LargePages: @unchecked Sendable {
     /// Resident bytes below which it is not worth the trouble.
     private static let residentFrom = 48 << 20
@@ -50,7 +50,7 @@ final class LargePages: @unchecked Sendable {
     private func isAtRest() -> Bool {
         let before = residentSeen
         residentSeen = Int(cs_resident_bytes())
-        return abs(residentSeen - before) < CS_LARGE_PAGE
+        return abs(residentSeen - before) < CS_LARGE_PAGE && !ChildProcess.isRunning
     }
 
     /// Joins what is full in a region. Where the system will not, nothing is lost but speed. Answers false when

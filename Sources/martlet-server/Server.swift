@@ -4,6 +4,7 @@ import Glibc
 import Keyspace
 import Node
 import Reactor
+import Storage
 
 /// The process: listens, runs one loop per thread, waits for a signal or SHUTDOWN, and takes leave.
 final class Server: @unchecked Sendable {
@@ -30,7 +31,8 @@ final class Server: @unchecked Sendable {
         let signals = cs_signal_descriptor()
         let disposer = ThreadedDisposer()
         let node = makeNode(disposer)
-        try openPersistence(node)
+        let directory = try openDirectory(node)
+        doubtSavePoints()
         let loops = node.executors.map { [configuration] executor in
             let loop = EventLoop(handler: executor) { configuration.settings.tcpKeepalive }
             executor.connect(wake: { loop.wake() })
@@ -50,12 +52,18 @@ final class Server: @unchecked Sendable {
         writePIDFile()
         announce(loops.count)
         if settings.daemonize { cs_close_standard_streams() }
+        let loader = Loader(node, log, directory) { [log, port] in
+            node.startPersisting()
+            log.write(.notice, "Ready to accept connections on port \(port)")
+        }
+        loader.start()
         let threads = loops.enumerated().map { i, loop in start(loop, i, of: loops.count) }
         LargePages.start()
-        waitForEnd(signals)
+        waitForEnd(signals, node)
         log.write(.notice, "Leaving: closing connections")
         for loop in loops { loop.stop() }
         for thread in threads { pthread_join(thread, nil) }
+        node.saveAtEnd()
         node.closePersistence()
         if !settings.pidFile.isEmpty { unlink(settings.pidFile) }
         if !settings.unixSocket.isEmpty { unlink(settings.unixSocket) }
@@ -72,25 +80,31 @@ final class Server: @unchecked Sendable {
         doors.process = processFigures
         doors.exchange = { PeerConnection.exchange($0, $1) }
         doors.spawn = { BackgroundThread.start($0, $1, $2) }
+        doors.snapshots = SnapshotDoors(
+            files: RealFileSystem(), processID: getpid(), fork: { ChildProcess.start($0, $1) },
+            kill: { Glibc.kill($0, ChildEnd.endSignal) })
         return Node(
             configuration: configuration, doors: doors, wall: cs_wall_us() / 1000, seed: UInt64.random(in: 0 ... .max))
     }
 
-    // MARK: data
+    // MARK: the disk
 
-    /// Reads what is on disk, if anything is to be. Clients are let in afterwards.
-    private func openPersistence(_ node: Node) throws {
-        let started = cs_monotonic_ns()
+    /// The data directory, if there is to be one.
+    private func openDirectory(_ node: Node) throws -> DataDirectory? {
         do {
-            guard let report = try node.openPersistence() else { return }
-            let seconds = Double((cs_monotonic_ns() - started) / 1_000_000) / 1000
-            log.write(
-                .notice,
-                "Data read: \(report.keys) keys, and \(report.mutations) changes in \(report.records) records of the log, "
-                    + "\(seconds) s")
+            return try node.openDirectory()
         } catch {
             throw StartError(text: "cannot start from the data directory: \(error)")
         }
+    }
+
+    /// Where nothing can be saved, nothing is, unless somebody has asked for it: a write would soon be refused.
+    private func doubtSavePoints() {
+        if configuration.hasOwnSavePoints || settings.savePoints.isEmpty || access(settings.directory, W_OK) == 0 {
+            return
+        }
+        "save".withView { name in "".withView { _ = configuration.set([(name: name, value: $0)]) } }
+        configuration.warn("\(settings.directory) cannot be written to: nothing is saved (save \"\")")
     }
 
     // MARK: listening
@@ -119,7 +133,6 @@ final class Server: @unchecked Sendable {
             // Somebody who asked for any port has to be told which.
             writeText(1, "port: \(port)\n")
         }
-        log.write(.notice, "Ready to accept connections on port \(port)")
     }
 
     // MARK: threads
@@ -154,20 +167,22 @@ final class Server: @unchecked Sendable {
         return thread
     }
 
-    /// Sleeps until SIGTERM, SIGINT or SHUTDOWN.
-    private func waitForEnd(_ signals: Int32) {
+    /// Sleeps until SHUTDOWN, or until SIGTERM or SIGINT has been granted. A second SIGINT need not be.
+    private func waitForEnd(_ signals: Int32, _ node: Node) {
         var waiting = [
             pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
             pollfd(fd: stopDescriptor, events: Int16(POLLIN), revents: 0),
         ]
+        var interrupts = 0
         while true {
             if poll(&waiting, 2, -1) < 0 { continue }
             if waiting[1].revents != 0 { return log.write(.notice, "User requested shutdown...") }
             let signal = cs_read_signal(signals)
-            if signal == SIGTERM || signal == SIGINT {
-                return log.write(
-                    .warning, "Received \(signal == SIGTERM ? "SIGTERM" : "SIGINT"), scheduling shutdown...")
-            }
+            if signal != SIGTERM && signal != SIGINT { continue }
+            interrupts += signal == SIGINT ? 1 : 0
+            if interrupts > 1 { return log.write(.warning, "You insist... exiting now.") }
+            log.write(.warning, "Received \(signal == SIGTERM ? "SIGTERM" : "SIGINT"), scheduling shutdown...")
+            node.askToLeave(isInterrupt: signal == SIGINT)
         }
     }
 }

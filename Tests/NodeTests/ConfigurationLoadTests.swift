@@ -86,10 +86,12 @@ import Testing
         let scratch = Scratch()
         defer { scratch.remove() }
         let path = scratch.file("a.conf", "save 900 1\n")
-        #expect(try Configuration.load([path]).settings.saveRules == "900 1")
-        #expect(try Configuration.load([path, "--save", "100", "100"]).settings.saveRules == "900 1 100 100")
-        #expect(try Configuration.load([path, "--save", ""]).settings.saveRules == "")
-        #expect(try Configuration.load(["--save", "--loglevel", "verbose"]).settings.saveRules == "")
+        #expect(try Configuration.load([path]).settings.savePoints == SavePoint.parse("900 1"))
+        #expect(
+            try Configuration.load([path, "--save", "100", "100"]).settings.savePoints
+                == SavePoint.parse("900 1 100 100"))
+        #expect(try Configuration.load([path, "--save", ""]).settings.savePoints == SavePoint.parse(""))
+        #expect(try Configuration.load(["--save", "--loglevel", "verbose"]).settings.savePoints == SavePoint.parse(""))
     }
 
     @Test(arguments: [

@@ -81,7 +81,7 @@ import Testing
         let included = scratch.file("b.inc", "timeout 5\nsave 7 7\n")
         let path = scratch.file("a.conf", "timeout 1\nsave 1 1\ninclude \(included)\n")
         let configuration = try Configuration.load([path])
-        #expect(configuration.settings.saveRules == "1 1 7 7")
+        #expect(configuration.settings.savePoints == SavePoint.parse("1 1 7 7"))
         #expect(configuration.change("timeout", "8", "save", "2 2") == nil)
         #expect(configuration.rewrite() == nil)
         #expect(try Configuration.load([path]).snapshot == configuration.snapshot)

@@ -93,13 +93,6 @@ import Testing
         #expect(configuration.snapshot == before)
     }
 
-    @Test func appendOnlyStaysOff() {
-        let configuration = Configuration()
-        #expect(configuration.change("appendonly", "yes")?.hasPrefix(Self.failed("appendonly", "")) == true)
-        #expect(configuration.settings.appendOnly == false)
-        #expect(configuration.change("appendonly", "no") == nil)
-    }
-
     @Test func theFirstErrorDecidesAndNothingIsApplied() {
         let configuration = Configuration()
         let version = configuration.version

@@ -263,6 +263,11 @@ int cs_signal_descriptor(void);
 int cs_read_signal(int fd);
 /// Double-forks into the background; the parent exits. Answers 0 in the survivor.
 int cs_daemonize(void);
+/// Copies the process. The copy has the calling thread only, and ends with it; of the descriptors it keeps the
+/// standard ones and this one. Answers its id, 0 in the copy, minus errno.
+int cs_fork(int kept);
+/// Waits for a child to end, and answers its status as waitpid(2) has it.
+int cs_wait_for(int process);
 /// Detaches stdin, stdout and stderr after a successful start.
 void cs_close_standard_streams(void);
 /// Resident bytes of this process, and CPU seconds used by it (user, system).

@@ -61,6 +61,7 @@ extension Call {
         }
         let isLazy = count == 2 ? self[1].isWord("async") : keyspace.shared.pointee.lazyFreeing.contains(.flush)
         keyspace.flush(database: everything ? nil : database, moment: state.pointee.moment, isLazy: isLazy)
+        if everything { keyspace.shared.pointee.events?.flushedEverything() }
         reply.ok()
     }
 

@@ -8,7 +8,7 @@ extension Access {
     /// the first key whose value could not be read back.
     public func reloadAll() -> [UInt8]? {
         var entries: [Entry] = []
-        tables.pointee.entries.forEach { entries.append($0) }
+        tables.pointee.entries.forEach { if !$0.isAway { entries.append($0) } }
         var payload = ByteBuffer()
         for old in entries {
             let key = Key(old.key)

@@ -59,6 +59,13 @@ public enum Payload {
         _ reader: inout PayloadReader, _ target: PayloadTarget
     ) throws(PayloadError) -> Entry {
         guard let kind = PayloadKind(rawValue: try reader.byte()) else { throw .unknownKind }
+        return try readObject(&reader, kind, target)
+    }
+
+    /// The value behind its kind.
+    static func readObject(
+        _ reader: inout PayloadReader, _ kind: PayloadKind, _ target: PayloadTarget
+    ) throws(PayloadError) -> Entry {
         switch kind {
         case .string: return try target.readString(&reader)
         case .set: return try target.readSet(&reader)

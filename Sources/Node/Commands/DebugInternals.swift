@@ -6,41 +6,6 @@ import RESP
 
 /// The parts of DEBUG that look at, or pass through, the forms in which values are kept.
 extension Call {
-    /// DEBUG RELOAD [NOFLUSH] [MERGE] [NOSAVE]: every value goes through its payload and comes back. There is no
-    /// file, hence nothing to read if nothing is to be saved.
-    func debugReload() {
-        var saves = true
-        var flushes = true
-        var merges = false
-        for word in 2..<max(2, count) {
-            if self[word].isWord("merge") {
-                merges = true
-            } else if self[word].isWord("noflush") {
-                flushes = false
-            } else if self[word].isWord("nosave") {
-                saves = false
-            } else {
-                return fail("ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.")
-            }
-        }
-        if !saves { return fail("ERR DEBUG RELOAD NOSAVE is not possible: this server does not save its data yet") }
-        // All keys are there already.
-        if !flushes && !merges { return fail("ERR Error trying to load the RDB dump") }
-        var lost: [UInt8]?
-        forEachPartition { partition in
-            for database in 0..<keyspace.databaseCount where lost == nil {
-                lost = Access(partition, database: database, moment: state.pointee.moment).reloadAll()
-            }
-        }
-        if let lost {
-            node.doors.log(
-                .warning, "DEBUG RELOAD: the value of \(String(decoding: lost, as: UTF8.self)) was not read back")
-            return fail("ERR Error trying to load the RDB dump")
-        }
-        node.doors.log(.warning, "All values reloaded by DEBUG RELOAD")
-        reply.ok()
-    }
-
     /// Lends a key's entry; replies if there is none.
     private func withEntry(_ body: (Entry) -> Void) {
         let key = Key(self[2])

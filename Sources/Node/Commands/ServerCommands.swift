@@ -3,7 +3,7 @@ import Commands
 import Keyspace
 import RESP
 
-/// TIME, ROLE, LASTSAVE, SHUTDOWN, WAIT, INFO: the server as a whole. (INFO's text is in Info.swift.)
+/// TIME, ROLE, SHUTDOWN, WAIT, INFO: the server as a whole. (INFO's text is in Info.swift.)
 enum ServerCommands {
     static let commands: [Command] = [
         Command(
@@ -26,15 +26,6 @@ enum ServerCommands {
             reply.bulk("master")
             reply.integer(0)
             reply.array(0)
-        },
-        Command(
-            "lastsave", arity: 1, [.loading, .stale, .fast], categories: [.admin, .dangerous], group: .server,
-            since: "1.0.0", summary: "Tells when the data was last saved, in seconds since 1970.",
-            tips: ["nondeterministic_output"]
-        ) {
-            // As Redis: before the first save, the time of the start.
-            let call = Call($0)
-            call.reply.integer(call.node.startedAt / 1000)
         },
         Command(
             "shutdown", arity: -1, [.admin, .noscript, .loading, .stale, .noMulti, .allowBusy], group: .server,
@@ -71,32 +62,31 @@ enum ServerCommands {
 
 extension Call {
     fileprivate func shutDown() {
-        var saves = false, savesNot = false, now = false, force = false, abort = false
+        var wish = LeavingWish()
+        var now = false, abort = false
         for i in 1..<count {
             if self[i].isWord("save") {
-                saves = true
+                wish.saves = true
             } else if self[i].isWord("nosave") {
-                savesNot = true
+                wish.savesNot = true
             } else if self[i].isWord("now") {
                 now = true
             } else if self[i].isWord("force") {
-                force = true
+                wish.force = true
             } else if self[i].isWord("abort") {
                 abort = true
             } else {
                 return fail(ErrorText.syntax)
             }
         }
-        if saves && savesNot || abort && (saves || savesNot || now || force) { return fail(ErrorText.syntax) }
-        if abort { return fail("ERR No shutdown in progress.") }
-        if saves && !force {
-            // Better than to say nothing and lose what was to be saved.
-            node.doors.log(.warning, "SHUTDOWN SAVE refused: this server keeps its data in memory only")
-            return fail("ERR Errors trying to SHUTDOWN. Check logs.")
+        if wish.saves && wish.savesNot || abort && (wish.saves || wish.savesNot || now || wish.force) {
+            return fail(ErrorText.syntax)
         }
+        if abort { return fail("ERR No shutdown in progress.") }
+        if !wish.savesNot, let kind = node.busy.kind { return fail(Executor.busyText(kind)) }
+        if !executor.leave(wish) { return fail("ERR Errors trying to SHUTDOWN. Check logs.") }
         // No reply: the closed connection is the answer, and nothing this client sent further runs.
         session.pointee.mode.insert(.closing)
-        node.doors.shutDown()
     }
 
     fileprivate func wait() {

@@ -23,6 +23,8 @@ public final class Configuration: @unchecked Sendable {
     public private(set) var warnings: [String]
     /// `rename-command`: the old and the new name; an empty new name removes the command.
     public let renamedCommands: [(String, String)]
+    /// Whether `save` was given, rather than left as it is.
+    public let hasOwnSavePoints: Bool
     /// Who may do what at start.
     let users: ConfiguredUsers
 
@@ -45,6 +47,7 @@ public final class Configuration: @unchecked Sendable {
         current = Settings(loader.values)
         warnings = loader.warnings
         renamedCommands = loader.renamedCommands
+        hasOwnSavePoints = loader.hasSave
         self.file = file
         startDirectory = loader.startDirectory
         versionWord = .allocate(capacity: 1)

@@ -31,15 +31,12 @@ struct ConfigurationLoader {
     private var ignored: [(Place, String)] = []
     private var accepted: [Int: Place] = [:]
     /// The first `save` replaces the defaults, later ones add to it.
-    private var hasSave = false
+    private(set) var hasSave = false
 
     /// One warning for each directive that was given but does nothing here.
     var warnings: [String] {
         let effects = accepted.filter { index, _ in values[index] != ParameterTable.all[index].initial }
         var found = effects.map { index, place in (place, ParameterTable.all[index].name) } + ignored
-        if values["save"].isEmpty, let index = ParameterTable.index("save") {
-            found.removeAll { $0.1 == ParameterTable.all[index].name }
-        }
         found.sort { ($0.0.source, $0.0.line, $0.1) < ($1.0.source, $1.0.line, $1.1) }
         return found.map { "\($0.0.text): '\($0.1)' is accepted but has no effect in this server" }
     }

@@ -24,14 +24,14 @@ extension ParameterTable {
         Parameter("aof-rewrite-incremental-fsync", .yesNo, "yes", [], .accepted),
         Parameter("aof-timestamp-enabled", .yesNo, "no", [], .accepted),
         Parameter("aof-disable-auto-gc", .yesNo, "no", [], .accepted),
-        Parameter("save", .words(.save), "3600 1 300 100 60 10000", [], .accepted),
-        Parameter("dbfilename", .text(.notPath), "dump.rdb", .protected, .accepted),
+        Parameter("save", .words(.save), "3600 1 300 100 60 10000"),
+        Parameter("dbfilename", .text(.notPath), "dump.rdb", .protected),
         Parameter("rdbcompression", .yesNo, "yes", [], .accepted),
-        Parameter("rdbchecksum", .yesNo, "yes", .immutable, .accepted),
+        Parameter("rdbchecksum", .yesNo, "yes", .immutable),
         Parameter("rdb-del-sync-files", .yesNo, "no", [], .accepted),
         Parameter("rdb-save-incremental-fsync", .yesNo, "yes", [], .accepted),
         Parameter("sanitize-dump-payload", .choice(["no", "yes", "clients"]), "no", [], .accepted),
-        Parameter("stop-writes-on-bgsave-error", .yesNo, "yes", [], .accepted),
+        Parameter("stop-writes-on-bgsave-error", .yesNo, "yes"),
     ]
 
     static let replicationParameters = [
@@ -115,8 +115,8 @@ extension ParameterTable {
         Parameter("aclfile", .text(.any), "", .immutable),
         Parameter("dynamic-hz", .yesNo, "yes", [], .accepted),
         Parameter("shutdown-timeout", .integer(naturalInt32), "10", [], .accepted),
-        Parameter("shutdown-on-sigint", .words(.shutdown), "default", [], .accepted),
-        Parameter("shutdown-on-sigterm", .words(.shutdown), "default", [], .accepted),
+        Parameter("shutdown-on-sigint", .words(.shutdown), "default"),
+        Parameter("shutdown-on-sigterm", .words(.shutdown), "default"),
         Parameter("list-compress-depth", .integer(naturalInt32), "0", [], .accepted),
         Parameter("io-threads-do-reads", .yesNo, "no", .immutable, .accepted),
         Parameter("activerehashing", .yesNo, "yes", [], .accepted),
@@ -151,8 +151,8 @@ extension ParameterTable {
 
     /// For Redis' own tests: found by their exact names only.
     static let hiddenParameters = [
-        Parameter("key-load-delay", .integer(anyInt32), "0", .hidden, .accepted),
-        Parameter("rdb-key-save-delay", .integer(anyInt32), "0", .hidden, .accepted),
+        Parameter("key-load-delay", .integer(anyInt32), "0", .hidden),
+        Parameter("rdb-key-save-delay", .integer(anyInt32), "0", .hidden),
         Parameter(
             "loading-process-events-interval-bytes", .integer(1024...Int64(Int32.max)), "2097152", .hidden, .accepted),
         Parameter("use-exit-on-panic", .yesNo, "no", .hidden, .accepted),

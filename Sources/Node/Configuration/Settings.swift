@@ -131,7 +131,7 @@ public final class Settings: Sendable {
     public let streamNodeMaxBytes: Int
     public let streamNodeMaxEntries: Int
 
-    // Storage (for later).
+    // Storage.
     public let appendOnly: Bool
     /// Log bytes after which what has changed goes to the tree.
     let flushLogBytes: Int
@@ -140,9 +140,16 @@ public final class Settings: Sendable {
     /// Where the log is, inside `directory`.
     public let appendDirectory: String
     public let syncPolicy: SyncPolicy
-    /// Seconds and changes, as CONFIG GET shows them.
-    public let saveRules: String
-    public let dbFileName: String
+    public let savePoints: [SavePoint]
+    public let snapshotName: String
+    public let hasSnapshotChecksum: Bool
+    public let stopsWritesOnSaveError: Bool
+    /// For tests: what saving or reading a key takes longer (`Pace`).
+    public let keySaveDelay: Int
+    public let keyLoadDelay: Int
+    /// Words of `shutdown-on-sigterm` and `shutdown-on-sigint`.
+    public let shutdownOnTermination: [String]
+    public let shutdownOnInterrupt: [String]
 
     init(_ values: Values) {
         bind = values.words("bind")
@@ -213,7 +220,13 @@ public final class Settings: Sendable {
             case "no": .never
             default: .everySecond
             }
-        saveRules = values.text("save")
-        dbFileName = values.text("dbfilename")
+        savePoints = SavePoint.parse(values.text("save"))
+        snapshotName = values.text("dbfilename")
+        hasSnapshotChecksum = values.flag("rdbchecksum")
+        stopsWritesOnSaveError = values.flag("stop-writes-on-bgsave-error")
+        keySaveDelay = values.integer("rdb-key-save-delay")
+        keyLoadDelay = values.integer("key-load-delay")
+        shutdownOnTermination = values.words("shutdown-on-sigterm")
+        shutdownOnInterrupt = values.words("shutdown-on-sigint")
     }
 }

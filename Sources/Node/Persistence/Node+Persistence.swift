@@ -18,11 +18,13 @@ extension Node {
     /// Takes over what the data directory holds, if the configuration wants it, and persists every change from then
     /// on. Before the loops run. Nil: there is nothing to do.
     public func openPersistence() throws(RecoveryError) -> RecoveryReport? {
-        if !configuration.settings.appendOnly { return nil }
-        let directory = try openDirectory(configuration.settings)
-        let report = try recover(directory)
-        startPersisting()
-        return report
+        guard let directory = try openDirectory() else { return nil }
+        return try recover(directory)
+    }
+
+    /// Takes the data directory for this process, if the configuration wants one.
+    public func openDirectory() throws(RecoveryError) -> DataDirectory? {
+        configuration.settings.appendOnly ? try openDirectory(configuration.settings) : nil
     }
 
     private func openDirectory(_ settings: Settings) throws(RecoveryError) -> DataDirectory {
@@ -35,7 +37,7 @@ extension Node {
     }
 
     /// Starts the threads of a persistence that has just been attached.
-    func startPersisting() {
+    public func startPersisting() {
         guard let persistence, let keeper = persistence.keeper else { return }
         doors.spawn("log", .usual) { persistence.run() }
         doors.spawn("flush", .usual) { keeper.runFlusher() }
@@ -44,11 +46,7 @@ extension Node {
 
     /// From now on changes go to this log; no other thread is in the key space, or all locks are held.
     func attach(_ persistence: Persistence) {
-        for executor in executors {
-            persistence.connect(wake: { executor.wake() })
-            // Other threads save what is in the partitions.
-            executor.sharesKeyspace = true
-        }
+        for executor in executors { persistence.connect(wake: { executor.wake() }) }
         keyspace.shared.pointee.loader = persistence.values
         keptPersistence.append(persistence)
         keyspace.shared.pointee.sink = CommitLogSink(persistence.log)
@@ -87,6 +85,7 @@ extension Node {
         withAllPartitions {
             keyspace.beginSaving(over: old)
             attach(persistence)
+            Executor.current?.sharesPartitions()
         }
         startPersisting()
         persistence.keeper?.requestRound()

@@ -37,11 +37,11 @@ public struct RecoveryReport: Sendable {
 }
 
 extension Node {
-    /// Takes over what the directory holds, and logs every change from now on. Before the loops run.
-    func recover(_ directory: DataDirectory) throws(RecoveryError) -> RecoveryReport {
-        let events = keyspace.shared.pointee.eventMask
-        keyspace.shared.pointee.eventMask = 0
-        defer { keyspace.shared.pointee.eventMask = events }
+    /// Takes over what the directory holds, and logs every change once the loops answer (`finishLoading`). While no
+    /// loop runs, or all answer LOADING.
+    public func recover(_ directory: DataDirectory) throws(RecoveryError) -> RecoveryReport {
+        loading.begin(total: directory.bytes, now: cs_wall_us() / 1_000_000)
+        defer { loading.end() }
         var report = RecoveryReport()
         let tree = try openTree(directory)
         let state = try savedState(tree)
@@ -119,11 +119,14 @@ extension Node {
         _ directory: DataDirectory, from start: UInt64, _ report: inout RecoveryReport
     ) throws(RecoveryError) -> LogEnd {
         var recovery = LogRecovery(directory.files, directory: directory.path, identity: directory.identity)
+        var bytes = loading.done
         var strange: RecoveryError?
         let end: LogEnd
         do throws(LogError) {
             end = try recovery.run(from: start) { (number, record) throws(LogError) in
                 strange = try keyspace.replay(number, record, &report) ?? strange
+                bytes += Int64(record.count)
+                loading.note(keys: report.keys + report.mutations, done: bytes)
             }
         } catch {
             throw .log(error)
@@ -137,10 +140,13 @@ extension Node {
     /// Puts all that the tree has into the key space.
     private func load(_ tree: Tree, _ report: inout RecoveryReport) throws(RecoveryError) {
         var scan = tree.scan(from: ByteView(""), upTo: nil)
+        var bytes: Int64 = 0
         while true {
             let record = try orRecoveryError { () throws(TreeError) in try scan.next() }
             guard let record else { return }
             if try load(record.key, record.value) { report.keys += 1 }
+            bytes += Int64(record.key.count + (record.value?.count ?? 0))
+            loading.note(keys: report.keys, done: bytes)
         }
     }
 
@@ -169,7 +175,7 @@ extension Node {
 private final class UnsavedSink: MutationSink, @unchecked Sendable {}
 
 extension Keyspace {
-    /// Applies a record's mutations. Nobody else is there yet, or all locks are held. Answers what is wrong with the
+    /// Applies a record's mutations. Commands that may run meanwhile only look. Answers what is wrong with the
     /// configuration, if something is.
     fileprivate func replay(
         _ number: UInt64, _ record: ByteView, _ report: inout RecoveryReport
@@ -179,7 +185,10 @@ extension Keyspace {
             do throws(MutationError) {
                 let mutation = try reader.next()
                 if mutation.database >= databaseCount { return .database(mutation.database, of: databaseCount) }
+                let partition = partitions + (mutation.slot >> 6)
+                Partition.lock(partition)
                 mutation.apply(to: self)
+                Partition.unlock(partition)
                 report.mutations += 1
             } catch {
                 throw .unreadable(record: number)
