@@ -27,7 +27,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "martlet",
-    products: [.executable(name: "martlet-server", targets: ["martlet-server"])],
+    products: [
+        .executable(name: "martlet-server", targets: ["martlet-server"]),
+        .executable(name: "martlet-check", targets: ["martlet-check"]),
+    ],
     targets: [
         .target(
             name: "CSystem",
@@ -60,6 +63,7 @@ let package = Package(
         .executableTarget(
             name: "TableBench", dependencies: ["Base", "CSystem", "Storage"], path: "bench/TableBench",
             swiftSettings: settings),
+        .executableTarget(name: "martlet-check", dependencies: ["Base", "Storage"], swiftSettings: settings),
         // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
         .target(
             name: "FuzzOracles", dependencies: ["Base", "RESP"], path: "Fuzz/FuzzOracles",
