@@ -159,7 +159,7 @@ import Testing
                 refused += 1
             }
         }
-        #expect(refused > 100 && read > 100)
+        #expect(refused > 50 && read > 50)
     }
 
     @Test func strangersAreTold() throws {
