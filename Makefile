@@ -8,7 +8,7 @@ BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependen
 BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev liblz4-dev libzstd-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv ruby-sidekiq strace xz-utils
 
-.PHONY: help run build test bench format fuzz fuzz-scripts fuzz-payloads thread-sanitizer build-packages test-packages
+.PHONY: help run build test bench format fuzz fuzz-scripts fuzz-payloads fuzz-tables thread-sanitizer build-packages test-packages
 
 help:
 	@echo "make run               build, then serve on port $(PORT) with conf/martlet.conf (PORT=n: elsewhere)"
@@ -18,6 +18,7 @@ help:
 	@echo "make fuzz              feed the request parser random input for SECONDS=$(SECONDS)"
 	@echo "make fuzz-scripts      feed the Lua sandbox random scripts for SECONDS=$(SECONDS)"
 	@echo "make fuzz-payloads     feed RESTORE random values for SECONDS=$(SECONDS)"
+	@echo "make fuzz-tables       feed the reader of tables random files for SECONDS=$(SECONDS)"
 	@echo "make thread-sanitizer  look for data races for SECONDS=$(SECONDS)"
 	@echo "make format            format all Swift files"
 
@@ -52,6 +53,9 @@ fuzz-scripts: build-packages
 
 fuzz-payloads: build-packages
 	@tools/fuzz-payloads $(SECONDS)
+
+fuzz-tables: build-packages
+	@tools/fuzz-tables $(SECONDS)
 
 thread-sanitizer: test-packages
 	@tools/thread-sanitizer $(SECONDS)

@@ -27,7 +27,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "martlet",
-    products: [.executable(name: "martlet-server", targets: ["martlet-server"])],
+    products: [
+        .executable(name: "martlet-server", targets: ["martlet-server"]),
+        .executable(name: "martlet-check", targets: ["martlet-check"]),
+    ],
     targets: [
         .target(
             name: "CSystem",
@@ -56,6 +59,11 @@ let package = Package(
         .executableTarget(
             name: "martlet-server", dependencies: ["Base", "CSystem", "Storage", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
+        // swift run -c release TableBench DIRECTORY
+        .executableTarget(
+            name: "TableBench", dependencies: ["Base", "CSystem", "Storage"], path: "bench/TableBench",
+            swiftSettings: settings),
+        .executableTarget(name: "martlet-check", dependencies: ["Base", "Storage"], swiftSettings: settings),
         // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
         .target(
             name: "FuzzOracles", dependencies: ["Base", "RESP"], path: "Fuzz/FuzzOracles",
@@ -71,10 +79,17 @@ let package = Package(
             name: "FuzzPayloads", dependencies: ["PayloadOracle", "FuzzCorpus", "FuzzMemory"],
             path: "Fuzz/FuzzPayloads",
             swiftSettings: settings),
+        .target(
+            name: "TableOracle", dependencies: ["Base", "Storage", "Simulation"], path: "Fuzz/TableOracle",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "FuzzTables", dependencies: ["Base", "TableOracle", "FuzzCorpus", "FuzzMemory"],
+            path: "Fuzz/FuzzTables",
+            swiftSettings: settings),
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
-        tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation"]),
+        tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),

@@ -184,7 +184,9 @@ def martlet(binary, keys):
         "--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory", str(MEMORY), "--maxmemory-policy", "noeviction"])
     with Client(s.port) as c:
         if not c("INFO", "tree"):
-            raise Failure("this server keeps nothing on disk but its log")
+            note("this server keeps nothing on disk but its log: RocksDB is measured alone")
+            s.stop()
+            return None
     values = Values()
     order = list(range(keys))
     random.Random(2).shuffle(order)

@@ -7,7 +7,7 @@ import CSystem
 ///
 /// All functions run under the partition's lock, but for `free`, which may run on any thread when nobody else
 /// can reach the value.
-public protocol PiecedValue {
+protocol PiecedValue {
     /// Frees head and pieces.
     static func free(_ head: UnsafeMutableRawPointer)
     /// A value with the same elements, independent of this one. Takes a few milliseconds at most for a million
@@ -19,8 +19,73 @@ public protocol PiecedValue {
     static func count(_ head: UnsafeMutableRawPointer) -> Int
     /// Visits all pieces.
     static func forEachPiece(_ head: UnsafeMutableRawPointer, _ body: (PieceFigures) -> Void)
-    /// Takes all dirty marks back (what is dirty has been saved).
-    static func clean(_ head: UnsafeMutableRawPointer)
+
+    // MARK: saving: docs/storage-format.md, "Large values"
+
+    /// What keeps account of the value's records.
+    static func book(_ head: UnsafeMutableRawPointer) -> UnsafeMutablePointer<PieceBook>
+    /// Pieces that have a record each once the value is saved.
+    static func pieceCount(_ head: UnsafeMutableRawPointer) -> Int
+    /// How many of them have changed since they were saved, or never were. Does not look at pieces.
+    static func dirtyPieces(_ head: UnsafeMutableRawPointer) -> Int
+    /// Appends what is in no piece.
+    static func saveHead(_ head: UnsafeMutableRawPointer, into output: inout ByteBuffer)
+    /// Hands dirty pieces as records to `sink`, with their ids, and takes them for saved, until their bytes are as
+    /// many as `budget` (one piece at least). Answers whether dirty ones are left. `cursor` says where the next call
+    /// goes on; 0 at first.
+    static func savePieces(
+        _ head: UnsafeMutableRawPointer, from cursor: inout Int, budget: Int, into sink: (UInt64, ByteView) -> Void
+    ) -> Bool
+    /// Takes pieces for dirty again: all, or those with these ids.
+    static func makeDirty(_ head: UnsafeMutableRawPointer, _ ids: Set<UInt64>?)
+    /// Whether a piece of this id is there. May be asked of ids that were noted as removed only.
+    static func isAlive(_ head: UnsafeMutableRawPointer, removed id: UInt64) -> Bool
+}
+
+extension PiecedValue {
+    /// Whether the value was saved since it was made or copied, in part at least, or loaded.
+    static func isSaved(_ head: UnsafeMutableRawPointer) -> Bool { book(head).pointee.isSaved }
+
+    /// The ids of pieces that may have records and are gone since the last call: those records must go, too.
+    static func takeRemoved(_ head: UnsafeMutableRawPointer) -> [UInt64] {
+        book(head).pointee.takeRemoved().filter { !isAlive(head, removed: $0) }
+    }
+
+    /// The ids of all records that the value may have, those of pieces that are gone among them, ascending: what must
+    /// go when the value does, or gets another form. A walk over all pieces, if the value was ever saved.
+    static func savedPieceIDs(_ head: UnsafeMutableRawPointer) -> [UInt64] {
+        let known = book(head).pointee
+        if !known.isSaved { return [] }
+        var ids = Set(known.removed)
+        forEachPiece(head) { if known.maySave($0.id) { ids.insert($0.id) } }
+        return ids.sorted()
+    }
+
+    /// Makes the value one that was never saved, for instance because it is another key's from now on. Answers the ids
+    /// of the records that it may have had.
+    static func forgetSaved(_ head: UnsafeMutableRawPointer) -> [UInt64] {
+        let ids = savedPieceIDs(head)
+        if isSaved(head) {
+            book(head).pointee.forget()
+            makeDirty(head, nil)
+        }
+        return ids
+    }
+
+    /// What was saved since the last success has not become durable: these pieces, and the records' removal. Both
+    /// are to be done again.
+    static func takeBack(_ head: UnsafeMutableRawPointer, pieces: Set<UInt64>, removed: [UInt64]) {
+        if !isSaved(head) { return }
+        for id in removed { book(head).pointee.noteRemoved(id) }
+        makeDirty(head, pieces)
+    }
+
+    /// Takes all pieces for saved.
+    static func clean(_ head: UnsafeMutableRawPointer) {
+        var cursor = 0
+        while savePieces(head, from: &cursor, budget: .max, into: { _, _ in }) {}
+        _ = takeRemoved(head)
+    }
 }
 
 /// What is known of a piece from outside.
@@ -34,12 +99,13 @@ public struct PieceFigures: Equatable, Sendable {
     /// The version (the slot's counter) of its latest change.
     public var version: UInt64
 
-    public init(id: UInt64, elements: Int, bytes: Int, isDirty: Bool, version: UInt64) {
-        self.id = id
+    /// `isDirty` is what the value knows: a piece may be shared.
+    init(_ header: UnsafeMutablePointer<PieceHeader>, elements: Int, bytes: Int, isDirty: Bool) {
+        id = header.pointee.id
         self.elements = elements
         self.bytes = bytes
         self.isDirty = isDirty
-        self.version = version
+        version = header.pointee.version
     }
 }
 
@@ -54,8 +120,18 @@ extension Entry {
     }
 
     /// The functions of a `.pieces` value of this entry's type.
+    var pieces: any PiecedValue.Type { type.pieces }
+
+    /// Visits the pieces of a value that has some.
+    public func forEachPiece(_ body: (PieceFigures) -> Void) {
+        if encoding == .pieces { pieces.forEachPiece(head, body) }
+    }
+}
+
+extension ValueType {
+    /// The functions of this type's large values.
     var pieces: any PiecedValue.Type {
-        switch type {
+        switch self {
         case .set: MemberPieces.self
         case .hash: FieldPieces.self
         case .list: ListPieces.self
@@ -63,10 +139,5 @@ extension Entry {
         case .stream: StreamPieces.self
         case .string: preconditionFailure("strings have no pieces")
         }
-    }
-
-    /// Visits the pieces of a value that has some.
-    public func forEachPiece(_ body: (PieceFigures) -> Void) {
-        if encoding == .pieces { pieces.forEachPiece(head, body) }
     }
 }

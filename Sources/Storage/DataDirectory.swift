@@ -60,6 +60,13 @@ public final class DataDirectory: Sendable {
         return names.reduce(0) { $0 + ((try? files.open(path + "/" + $1, .read).size()) ?? 0) }
     }
 
+    /// The identity of a directory that is only looked at; nil if it has none.
+    static func identity(of files: any FileSystem, _ path: String) throws(DirectoryError) -> UInt64? {
+        let name = path + "/identity"
+        guard let bytes = try disk({ () throws(DiskError) in try read(files, name) }) else { return nil }
+        return try identity(bytes, name)
+    }
+
     private static func disk<R>(_ body: () throws(DiskError) -> R) throws(DirectoryError) -> R {
         do throws(DiskError) { return try body() } catch { throw .disk(error) }
     }

@@ -27,10 +27,10 @@ import Testing
     /// At all alignments, of any length, and after any bytes.
     @Test func instructionEqualsTable() {
         var random = PRNG(seed: 9)
-        let bytes = (0..<600).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        let bytes = (0..<5000).map { _ in UInt8(truncatingIfNeeded: random.next()) }
         bytes.withView { view in
             for start in 0..<17 {
-                for length in Array(0..<70) + [255, 256, 257, 500, 583] {
+                for length in Array(0..<70) + [255, 256, 257, 383, 384, 385, 1535, 1536, 1537, 1920, 4983] {
                     let part = view.slice(start, start + length)
                     let before = UInt32(truncatingIfNeeded: random.next())
                     let table = cs_crc32c_by_table(before, part.start, length)

@@ -397,6 +397,13 @@ CS_INLINE uint64_t cs_stable_hash(const uint8_t *p, size_t n, uint64_t seed) {
     return cs_hash_with(p, n, 0x9e3779b97f4a7c15ull, 0xd1b54a32d192ed03ull, seed);
 }
 
+/// How many of the eight numbers in a cache line are not above `wanted`. Without branches.
+CS_INLINE uint64_t cs_count_not_above(const uint64_t *line, uint64_t wanted) {
+    uint64_t count = 0;
+    for (int i = 0; i < 8; i++) count += line[i] <= wanted;
+    return count;
+}
+
 /// How many leading bytes are equal, of n.
 CS_INLINE size_t cs_common_prefix(const uint8_t *a, const uint8_t *b, size_t n) {
     size_t i = 0;

@@ -25,6 +25,7 @@ extension ListPieces {
     /// Puts an element behind a piece that cannot take it: into the next one, or a piece of its own.
     private func insertBetween(_ element: Listpack.NewElement, _ before: Spine.Place) {
         if let after = head.pointee.spine.next(before), fits(element, after) { return insert(element, after, 0) }
+        head.pointee.spine.markDirty(before)
         head.pointee.spine.insert(makePiece(element, .back).base, count: 1, after: before)
     }
 

@@ -33,10 +33,14 @@ extension ListPieces {
     /// Adds an element in a new piece. The one that was last is trimmed: a list grows at its ends.
     @inline(never)
     private func pushPiece(_ element: Listpack.NewElement, _ side: ListSide) {
-        if let place = end(side), !place.piece.isShared {
-            var piece = ListPiece(place.piece, limits)
-            piece.trim()
-            put(piece, place)
+        if let place = end(side) {
+            if !place.piece.isShared {
+                var piece = ListPiece(place.piece, limits)
+                piece.trim()
+                put(piece, place)
+            }
+            // A piece is saved with what comes behind it.
+            if side == .back { head.pointee.spine.markDirty(place) }
         }
         let piece = makePiece(element, side)
         if side == .front {

@@ -5,8 +5,7 @@ import CSystem
 /// through `ListValue`, which knows the key's version.
 struct ListHead {
     var spine = Spine()
-    /// The next piece's id.
-    var nextID: UInt64 = 0
+    var book = PieceBook(nextID: 0)
 }
 
 typealias ListHeadPointer = UnsafeMutablePointer<ListHead>
@@ -39,17 +38,14 @@ struct ListPieces: PiecedValue {
     // MARK: pieces
 
     /// A new piece's header.
-    func newHeader() -> PieceHeader {
-        defer { head.pointee.nextID += 1 }
-        return PieceHeader(id: head.pointee.nextID, version: version)
-    }
+    func newHeader() -> PieceHeader { PieceHeader(id: head.pointee.book.takeID(), version: version) }
 
     /// The piece at a place, to be changed: its own, and marked. What is done to it is completed with `put`.
     @inline(__always)
     func own(_ place: Spine.Place) -> ListPiece {
         var piece = ListPiece(place.piece, limits)
         if _slowPath(piece.base.isShared) { piece = unshared(piece, place) }
-        piece.base.header.pointee.touch(version)
+        if _slowPath(piece.base.header.pointee.touch(version)) { head.pointee.spine.markDirty(place) }
         return piece
     }
 
@@ -58,6 +54,7 @@ struct ListPieces: PiecedValue {
         let copy = ListPiece(copying: piece)
         ListPieces.letGo(piece.base)
         head.pointee.spine.replace(place, with: copy.base)
+        head.pointee.spine.markDirty(place)
         return ListPiece(copy.base, limits)
     }
 
@@ -71,9 +68,14 @@ struct ListPieces: PiecedValue {
         if base.letGo() { ListPiece(base).free() }
     }
 
-    /// Takes a piece out and frees it.
+    /// Takes a piece out and frees it. The one before it has another behind it then, which is saved with it (but for
+    /// the last: a list ends where its head says).
     func drop(_ place: Spine.Place) {
         let base = place.piece
+        if let before = head.pointee.spine.previous(place), head.pointee.spine.next(place) != nil {
+            head.pointee.spine.markDirty(before)
+        }
+        head.pointee.book.noteRemoved(base.header.pointee.id)
         head.pointee.spine.remove(place)
         ListPieces.letGo(base)
     }
@@ -87,6 +89,7 @@ struct ListPieces: PiecedValue {
             letGo(current.piece)
         }
         spine(head).pointee.free()
+        head.assumingMemoryBound(to: ListHead.self).pointee.book.free()
         cs_release(head, MemoryLayout<ListHead>.size)
     }
 
@@ -94,7 +97,8 @@ struct ListPieces: PiecedValue {
         let copy = cs_allocate(MemoryLayout<ListHead>.size)!
         let old = head.assumingMemoryBound(to: ListHead.self)
         let spine = old.pointee.spine.copy { $0.share() }
-        copy.initializeMemory(as: ListHead.self, to: ListHead(spine: spine, nextID: old.pointee.nextID))
+        let book = PieceBook(nextID: old.pointee.book.nextID)
+        copy.initializeMemory(as: ListHead.self, to: ListHead(spine: spine, book: book))
         return copy
     }
 
@@ -109,7 +113,8 @@ struct ListPieces: PiecedValue {
         }
         let pieces = spine(head).pointee.pieceCount
         let all = seen == 0 ? 0 : seen == pieces ? sum : Int(Double(sum) / Double(seen) * Double(pieces))
-        return all + spine(head).pointee.memoryBytes + cs_usable_size(head)
+        let book = head.assumingMemoryBound(to: ListHead.self).pointee.book.memoryBytes
+        return all + spine(head).pointee.memoryBytes + cs_usable_size(head) + book
     }
 
     static func count(_ head: UnsafeMutableRawPointer) -> Int { spine(head).pointee.count }
@@ -118,19 +123,10 @@ struct ListPieces: PiecedValue {
         var place = spine(head).pointee.first
         while let current = place {
             let piece = ListPiece(current.piece)
-            let header = current.piece.header.pointee
             body(
                 PieceFigures(
-                    id: header.id, elements: piece.elementCount, bytes: piece.contentBytes, isDirty: header.isDirty,
-                    version: header.version))
-            place = spine(head).pointee.next(current)
-        }
-    }
-
-    static func clean(_ head: UnsafeMutableRawPointer) {
-        var place = spine(head).pointee.first
-        while let current = place {
-            current.piece.header.pointee.clean()
+                    current.piece.header, elements: piece.elementCount, bytes: piece.contentBytes,
+                    isDirty: spine(head).pointee.isDirty(current)))
             place = spine(head).pointee.next(current)
         }
     }

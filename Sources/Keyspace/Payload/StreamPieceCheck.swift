@@ -6,18 +6,21 @@ struct StreamPieceCheck {
     private let bytes: ByteView
     private let pack: Listpack
     private let master: StreamID
+    private let skipsDeleted: Bool
     private var at: Int
 
-    /// `first`: the ID that the entries' distances are from.
-    init(_ bytes: ByteView, first: StreamID) {
+    /// `first`: the ID that the entries' distances are from. `skipsDeleted`: deleted entries may have any IDs (after
+    /// XSETID to an ID before theirs, entries follow with lesser ones).
+    init(_ bytes: ByteView, first: StreamID, skipsDeleted: Bool = false) {
         self.bytes = bytes
+        self.skipsDeleted = skipsDeleted
         pack = Listpack(bytes)
         master = first
         at = Listpack.headerBytes
     }
 
     struct Summary {
-        /// The IDs of the first and the last entry, be they deleted.
+        /// The IDs of the first and the last entry, be they deleted (unless those are skipped).
         var first: StreamID
         var last: StreamID
         /// Entries that are not deleted, and all.
@@ -36,18 +39,19 @@ struct StreamPieceCheck {
         guard let live = integer(), let deleted = integer(), let fields = integer(), live > 0, deleted >= 0,
             skip(fields), integer() == 0
         else { return nil }
-        var summary: Summary?
+        var (first, last): (StreamID?, StreamID?) = (nil, nil)
         var counts: (live: Int64, deleted: Int64) = (0, 0)
         while at < pack.end {
             guard let (id, isDeleted) = entry(fields) else { return nil }
             if isDeleted { counts.deleted += 1 } else { counts.live += 1 }
-            if let last = summary?.last, id <= last { return nil }
             if id < master { return nil }
-            summary = Summary(
-                first: summary?.first ?? id, last: id, live: Int(counts.live),
-                entries: Int(counts.live + counts.deleted))
+            if isDeleted && skipsDeleted { continue }
+            if let last, id <= last { return nil }
+            first = first ?? id
+            last = id
         }
-        return counts.live == live && counts.deleted == deleted ? summary : nil
+        guard counts.live == live, counts.deleted == deleted, let first, let last else { return nil }
+        return Summary(first: first, last: last, live: Int(live), entries: Int(live + deleted))
     }
 
     /// The entry here: its ID, and whether it is deleted.

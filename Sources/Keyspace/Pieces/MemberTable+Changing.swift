@@ -9,7 +9,7 @@ extension MemberTable {
         let index = index(hash)
         var piece = piece(index)
         if _fastPath(!piece.base.isShared && piece.hasRoom(byteCount)) {
-            piece.base.header.pointee.touch(version)
+            if _slowPath(piece.base.header.pointee.touch(version)) { noteDirty(index) }
         } else {
             piece = self.piece(withRoom(hash, byteCount, version))
         }
@@ -78,9 +78,13 @@ extension MemberTable {
     func writable(_ index: Int, _ version: UInt64) -> TablePiece {
         let piece = piece(index)
         if _slowPath(piece.base.isShared) { return rebuild(index, records: 0, bytes: 0, version) }
-        piece.base.header.pointee.touch(version)
+        if _slowPath(piece.base.header.pointee.touch(version)) { noteDirty(index) }
         return piece
     }
+
+    /// A piece is dirty that was clean, or is new in its place.
+    @inline(never)
+    func noteDirty(_ index: Int) { fields.pointee.book.setDirty(index, true) }
 
     // MARK: making room
 
@@ -107,13 +111,13 @@ extension MemberTable {
     @discardableResult
     func rebuild(_ index: Int, records: Int, bytes: Int, _ version: UInt64) -> TablePiece {
         let old = piece(index)
-        var header = PieceHeader(id: old.base.header.pointee.id, version: version)
-        header.touch(version)
         let new = TablePiece.make(
-            header, prefix: old.fields.pointee.prefix, depth: Int(old.fields.pointee.depth),
+            PieceHeader(id: old.base.header.pointee.id, version: version), prefix: old.fields.pointee.prefix,
+            depth: Int(old.fields.pointee.depth),
             records: old.count + records, bytes: old.live + bytes)
         for slot in 0..<old.count { copy(old, slot, to: new) }
         fields.pointee.pieces[index] = new.base
+        noteDirty(index)
         discardMoved(old)
         return new
     }
@@ -182,18 +186,15 @@ extension MemberTable {
             PieceHeader(id: old.base.header.pointee.id, version: version), prefix: prefix, depth: depth + 1,
             records: old.count - upperCount, bytes: old.live - upperBytes)
         let upper = TablePiece.make(
-            PieceHeader(id: takeID(), version: version), prefix: prefix | 1 << UInt64(63 - depth), depth: depth + 1,
+            PieceHeader(id: fields.pointee.book.takeID(), version: version), prefix: prefix | 1 << UInt64(63 - depth),
+            depth: depth + 1,
             records: upperCount, bytes: upperBytes)
         for slot in 0..<old.count { copy(old, slot, to: sides[slot] == 0 ? lower : upper) }
         fields.pointee.pieces[index] = lower.base
+        noteDirty(index)
         point(upper, to: addPiece(upper))
         if depth + 1 == self.depth { fields.pointee.deepest += 2 }
         discardMoved(old)
-    }
-
-    private func takeID() -> UInt64 {
-        defer { fields.pointee.nextID += 1 }
-        return fields.pointee.nextID
     }
 
     /// Has all directory cells of a piece say this number.
@@ -223,6 +224,7 @@ extension MemberTable {
         if count == Int(fields.pointee.pieceCapacity) { resizeArray(count < 4 ? 4 : sizeClass((count + 1) * 9) / 8) }
         fields.pointee.pieces[count] = piece.base
         fields.pointee.pieceCount += 1
+        fields.pointee.book.noteAdded(pieces: count + 1)
         return count
     }
 
@@ -268,6 +270,7 @@ extension MemberTable {
         else { return false }
         let isLower = piece.fields.pointee.prefix < sister.fields.pointee.prefix
         let lower = isLower ? piece : sister
+        fields.pointee.book.noteRemoved((isLower ? sister : piece).base.header.pointee.id)
         let joined = TablePiece.make(
             PieceHeader(id: lower.base.header.pointee.id, version: version), prefix: lower.fields.pointee.prefix,
             depth: depth - 1, records: records, bytes: piece.live + sister.live)
@@ -276,6 +279,7 @@ extension MemberTable {
         if depth == self.depth { fields.pointee.deepest -= 2 }
         let place = min(index, other)
         fields.pointee.pieces[place] = joined.base
+        noteDirty(place)
         point(joined, to: place)
         removePiece(max(index, other))
         discardMoved(piece)
@@ -293,6 +297,7 @@ extension MemberTable {
             fields.pointee.pieces[index] = fields.pointee.pieces[last]
             point(piece(index), to: index)
         }
+        fields.pointee.book.noteMoved(last, to: index)
         fields.pointee.pieceCount -= 1
         let capacity = Int(fields.pointee.pieceCapacity)
         if last == 1 { return resizeArray(1) }

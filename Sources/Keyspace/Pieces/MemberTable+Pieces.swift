@@ -2,8 +2,8 @@ import Base
 import CSystem
 
 /// The table as a value in pieces: freeing, copying, measuring.
-extension MemberTable: PiecedValue {
-    public static func free(_ head: UnsafeMutableRawPointer) {
+extension MemberTable {
+    static func free(_ head: UnsafeMutableRawPointer) {
         let table = MemberTable(head)
         for i in 0..<table.pieceCount {
             let piece = table.piece(i)
@@ -12,16 +12,18 @@ extension MemberTable: PiecedValue {
         let fields = table.fields.pointee
         if fields.pieceCapacity > 1 { cs_release(fields.pieces, Int(fields.pieceCapacity) * 8) }
         if fields.depth > 0 { cs_release(fields.directory, 4 << Int(fields.depth)) }
+        fields.book.free()
         cs_release(head, headBytes)
     }
 
-    public static func copy(_ head: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
+    static func copy(_ head: UnsafeMutableRawPointer) -> UnsafeMutableRawPointer {
         let original = MemberTable(head)
         let twin = MemberTable(cs_allocate(headBytes)!)
         memcpy(twin.head, head, headBytes)
         twin.fields.pointee.pieces = twin.ownPieces
         twin.fields.pointee.directory = twin.ownDirectory
         let old = original.fields.pointee
+        twin.fields.pointee.book = PieceBook(nextID: old.book.nextID)
         let count = original.pieceCount
         if old.pieceCapacity > 1 {
             let capacity = sizeClass(count * 8) / 8
@@ -40,10 +42,10 @@ extension MemberTable: PiecedValue {
         return twin.head
     }
 
-    public static func memoryBytes(_ head: UnsafeMutableRawPointer, samples: Int) -> Int {
+    static func memoryBytes(_ head: UnsafeMutableRawPointer, samples: Int) -> Int {
         let table = MemberTable(head)
         let fields = table.fields.pointee
-        var total = cs_usable_size(head)
+        var total = cs_usable_size(head) + fields.book.memoryBytes
         if fields.pieceCapacity > 1 { total += cs_usable_size(fields.pieces) }
         if fields.depth > 0 { total += cs_usable_size(fields.directory) }
         let seen = samples == 0 ? table.pieceCount : min(samples, table.pieceCount)
@@ -62,23 +64,17 @@ extension MemberTable: PiecedValue {
         return total
     }
 
-    public static func count(_ head: UnsafeMutableRawPointer) -> Int { MemberTable(head).count }
+    static func count(_ head: UnsafeMutableRawPointer) -> Int { MemberTable(head).count }
 
-    public static func forEachPiece(_ head: UnsafeMutableRawPointer, _ body: (PieceFigures) -> Void) {
+    static func forEachPiece(_ head: UnsafeMutableRawPointer, _ body: (PieceFigures) -> Void) {
         let table = MemberTable(head)
         for i in 0..<table.pieceCount {
             let piece = table.piece(i)
-            let header = piece.base.header.pointee
             body(
                 PieceFigures(
-                    id: header.id, elements: piece.count, bytes: table.bytes(piece), isDirty: header.isDirty,
-                    version: header.version))
+                    piece.base.header, elements: piece.count, bytes: table.bytes(piece),
+                    isDirty: table.fields.pointee.book.isDirty(i)))
         }
-    }
-
-    public static func clean(_ head: UnsafeMutableRawPointer) {
-        let table = MemberTable(head)
-        for i in 0..<table.pieceCount { table.piece(i).base.header.pointee.clean() }
     }
 }
 

@@ -26,7 +26,7 @@ public struct MemberTable<Record: TableRecord> {
         var pieces: UnsafeMutablePointer<Piece>
         var directory: UnsafeMutablePointer<UInt32>
         var only: Piece
-        var nextID: UInt64 = 1
+        var book = PieceBook(nextID: 1)
         var pieceCount: UInt32 = 1
         var pieceCapacity: UInt32 = 1
         /// Pieces that have one directory cell only.

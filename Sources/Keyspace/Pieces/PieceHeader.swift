@@ -8,7 +8,9 @@ import CSystem
 public struct PieceHeader {
     /// Values that hold the piece.
     private var holders: UInt32 = 1
-    private var flags: UInt32 = 1
+    /// Not 0: changed since it was last saved. Then every value that holds the piece has it among its dirty ones; the
+    /// reverse need not hold. A piece that is shared may be cleaned, by one store, but is never marked.
+    private var mark: UInt32 = 1
     /// The slot's counter at its latest change.
     public private(set) var version: UInt64
     /// Unique within the value, given at the piece's making and kept.
@@ -20,18 +22,21 @@ public struct PieceHeader {
         self.version = version
     }
 
-    /// Changed since it was last saved.
-    public var isDirty: Bool { flags & 1 != 0 }
+    /// Changed since it was last saved. Not to be asked of a piece that is shared.
+    public var isDirty: Bool { mark != 0 }
 
-    /// It was changed, by the change of this version.
+    /// It was changed, by the change of this version. Answers whether it was clean: then the value must note that it
+    /// is dirty now, so that it is found when the value is saved.
     @inline(__always)
-    public mutating func touch(_ version: UInt64) {
+    public mutating func touch(_ version: UInt64) -> Bool {
         self.version = version
-        flags |= 1
+        if _fastPath(mark != 0) { return false }
+        mark = 1
+        return true
     }
 
     /// It has been saved.
-    public mutating func clean() { flags &= ~1 }
+    public mutating func clean() { cs_store_u32(&mark, 0) }
 }
 
 /// A piece's memory: a PieceHeader at its start.

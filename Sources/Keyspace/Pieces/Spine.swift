@@ -11,7 +11,7 @@ import CSystem
 public struct Spine {
     typealias Node = UnsafeMutablePointer<SpineNode>
 
-    private var root: Node
+    private(set) var root: Node
     private var firstNode: Node
     private var lastNode: Node
     public private(set) var pieceCount = 0
@@ -38,7 +38,7 @@ public struct Spine {
         node.free()
     }
 
-    /// Another spine with the same pieces; `share` is told of each.
+    /// Another spine with the same pieces, all dirty; `share` is told of each.
     public func copy(_ share: (Piece) -> Void) -> Spine {
         var other = self
         other.root = Spine.copy(root, share)
@@ -50,6 +50,7 @@ public struct Spine {
     private static func copy(_ node: Node, _ share: (Piece) -> Void) -> Node {
         let twin = SpineNode.make(level: Int(node.pointee.level), capacity: Int(node.pointee.capacity))
         node.append(0, node.used, into: twin)
+        twin.pointee.dirty = SpineNode.mask(node.used)
         for i in 0..<node.used {
             if node.pointee.level == 0 {
                 share(node.children[i])
@@ -269,6 +270,7 @@ public struct Spine {
         leaf.set(at, piece, count: 0, key: key)
         Spine.add(elements, leaf, at)
         if at == 0 { Spine.setKey(key, leaf, 0) }
+        Spine.mark(leaf, at)
         count += elements
         pieceCount += 1
         refreshEnds()
@@ -327,12 +329,14 @@ public struct Spine {
             level: Int(node.pointee.level), capacity: SpineNode.capacity(for: used - cut + 1))
         node.append(cut, used, into: right)
         node.pointee.used = UInt32(cut)
+        node.pointee.dirty &= SpineNode.mask(cut)
         right.renumber()
         if node.pointee.parent == nil { raise() }
         let (parent, at) = makeRoom(node.pointee.parent!, Int(node.pointee.indexInParent) + 1)
         parent.open(at)
         parent.set(at, UnsafeMutableRawPointer(right), count: right.total, key: right.keys[0])
         parent.counts[at - 1] = node.total
+        if right.pointee.dirty != 0 { Spine.mark(parent, at) }
         parent.renumber(from: at - 1)
         return index > cut ? (right, index - cut) : (node, index)
     }
@@ -342,6 +346,7 @@ public struct Spine {
         let top = SpineNode.make(level: Int(root.pointee.level) + 1, capacity: 4)
         top.open(0)
         top.set(0, UnsafeMutableRawPointer(root), count: root.total, key: root.keys[0])
+        top.pointee.dirty = root.pointee.dirty == 0 ? 0 : 1
         top.renumber()
         root = top
     }
@@ -395,6 +400,7 @@ public struct Spine {
         parent.set(left, UnsafeMutableRawPointer(joined), count: sum, key: joined.keys[0])
         joined.pointee.parent = parent
         joined.pointee.indexInParent = UInt32(left)
+        if joined.pointee.dirty != 0 { parent.pointee.dirty |= 1 << UInt64(left) }
         takeOut(parent, left + 1)
     }
 
@@ -415,6 +421,8 @@ public struct Spine {
                 if child.pointee.parent != node || child.pointee.indexInParent != i { return "a lost child" }
                 if child.total != node.counts[i] { return "a wrong count" }
                 if child.keys[0] != node.keys[i] { return "a wrong key" }
+                if child.pointee.dirty & ~SpineNode.mask(child.used) != 0 { return "a dirty child that is not there" }
+                if child.pointee.dirty != 0 && node.pointee.dirty >> UInt64(i) & 1 == 0 { return "hidden dirt" }
                 if let found = check(child) { return found }
             }
             return nil

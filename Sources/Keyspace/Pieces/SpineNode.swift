@@ -12,10 +12,15 @@ struct SpineNode {
     var used: UInt32 = 0
     let capacity: UInt32
     let level: UInt32
-    private var padding: UInt64 = 0
+    /// Which children are dirty pieces, or nodes with some below (then again, those may have been saved meanwhile).
+    var dirty: UInt64 = 0
 
     /// Capacities grow so that a node fills the allocator's size classes 128, 320, 768 and 1536.
     static let capacityMax = 62
+
+    /// A bit for each of the first `count` children.
+    @inline(__always)
+    static func mask(_ count: Int) -> UInt64 { 1 << UInt64(count) &- 1 }
 
     static func capacity(for wanted: Int) -> Int { wanted <= 4 ? 4 : wanted <= 12 ? 12 : wanted <= 30 ? 30 : 62 }
 
@@ -77,6 +82,8 @@ extension UnsafeMutablePointer where Pointee == SpineNode {
     /// Makes room for a child at `i`.
     func open(_ i: Int) {
         let rest = used - i
+        let before = SpineNode.mask(i)
+        pointee.dirty = pointee.dirty & before | (pointee.dirty & ~before) << 1
         memmove(counts + i + 1, counts + i, rest * 8)
         memmove(keys + i + 1, keys + i, rest * 8)
         memmove(children + i + 1, children + i, rest * 8)
@@ -86,6 +93,8 @@ extension UnsafeMutablePointer where Pointee == SpineNode {
     /// Takes child `i` out.
     func close(_ i: Int) {
         let rest = used - i - 1
+        let before = SpineNode.mask(i)
+        pointee.dirty = pointee.dirty & before | (pointee.dirty >> 1) & ~before
         memmove(counts + i, counts + i + 1, rest * 8)
         memmove(keys + i, keys + i + 1, rest * 8)
         memmove(children + i, children + i + 1, rest * 8)
@@ -101,6 +110,7 @@ extension UnsafeMutablePointer where Pointee == SpineNode {
     /// Copies children `from..<to` to another node's end.
     func append(_ from: Int, _ to: Int, into other: UnsafeMutablePointer<SpineNode>) {
         let at = other.used
+        other.pointee.dirty |= (pointee.dirty >> UInt64(from) & SpineNode.mask(to - from)) << UInt64(at)
         memcpy(other.counts + at, counts + from, (to - from) * 8)
         memcpy(other.keys + at, keys + from, (to - from) * 8)
         memcpy(other.children + at, children + from, (to - from) * 8)

@@ -116,6 +116,6 @@ extension MemberTable {
     /// Marks all pieces as made by the change of this version.
     static func stamp(_ head: UnsafeMutableRawPointer, _ version: UInt64) {
         let table = MemberTable(head)
-        for i in 0..<table.pieceCount { table.piece(i).base.header.pointee.touch(version) }
+        for i in 0..<table.pieceCount { _ = table.piece(i).base.header.pointee.touch(version) }
     }
 }

@@ -118,7 +118,7 @@ extension SortedSetTree {
     func writable(_ place: Spine.Place, _ version: UInt64) -> SortedSetLeaf {
         let leaf = SortedSetLeaf(place.piece)
         if _slowPath(leaf.base.isShared) { return unshare(leaf, place, version) }
-        leaf.base.header.pointee.touch(version)
+        if _slowPath(leaf.base.header.pointee.touch(version)) { head.pointee.spine.markDirty(place) }
         return leaf
     }
 
@@ -126,6 +126,7 @@ extension SortedSetTree {
     private func unshare(_ leaf: SortedSetLeaf, _ place: Spine.Place, _ version: UInt64) -> SortedSetLeaf {
         let own = leaf.duplicate(version)
         head.pointee.spine.replace(place, with: own.base)
+        head.pointee.spine.markDirty(place)
         setLeaf(own)
         leaf.letGo()
         return own
@@ -162,7 +163,9 @@ extension SortedSetTree {
     private func moveInside(
         _ found: Found, _ member: ByteView, _ hash: UInt32, _ score: Double, _ version: UInt64
     ) {
-        found.leaf.base.header.pointee.touch(version)
+        if _slowPath(found.leaf.base.header.pointee.touch(version)) {
+            head.pointee.spine.markDirty(search(found.score, member).unsafelyUnwrapped)
+        }
         found.leaf.run.move(found.at, member, to: score, tag: SortedSetTree.tag(hash))
     }
 
@@ -262,6 +265,7 @@ extension SortedSetTree {
         giveNumberBack(keepsLeft ? b.id : a.id)
         setLeaf(joined)
         head.pointee.spine.replace(left, with: joined.base)
+        head.pointee.spine.markDirty(left)
         head.pointee.spine.add(upper, at: left)
         head.pointee.spine.remove(right)
         a.letGo()

@@ -15,6 +15,7 @@ extension SortedSetTree: PiecedValue {
         tree.forEachLeaf { $0.letGo() }
         tree.head.pointee.spine.free()
         tree.head.pointee.index.free()
+        tree.head.pointee.book.free()
         cs_release(tree.head.pointee.leaves, tree.head.pointee.leafCapacity * 8)
         cs_release(head, MemoryLayout<Head>.stride)
     }
@@ -34,7 +35,7 @@ extension SortedSetTree: PiecedValue {
 
     static func memoryBytes(_ head: UnsafeMutableRawPointer, samples: Int) -> Int {
         let tree = SortedSetTree(head)
-        let own = cs_usable_size(head) + cs_usable_size(tree.head.pointee.leaves)
+        let own = cs_usable_size(head) + cs_usable_size(tree.head.pointee.leaves) + tree.head.pointee.book.memoryBytes
         let shared = tree.head.pointee.spine.memoryBytes + tree.head.pointee.index.memoryBytes
         let pieces = tree.head.pointee.spine.pieceCount
         var (seen, bytes) = (0, 0)
@@ -50,17 +51,15 @@ extension SortedSetTree: PiecedValue {
     static func count(_ head: UnsafeMutableRawPointer) -> Int { SortedSetTree(head).count }
 
     static func forEachPiece(_ head: UnsafeMutableRawPointer, _ body: (PieceFigures) -> Void) {
-        SortedSetTree(head).forEachLeaf { leaf in
-            let header = leaf.base.header.pointee
+        let spine = SortedSetTree(head).head.pointee.spine
+        var place = spine.first
+        while let at = place {
+            place = spine.next(at)
+            let run = SortedSetLeaf(at.piece).run
             body(
                 PieceFigures(
-                    id: header.id, elements: leaf.run.count, bytes: leaf.run.byteCount, isDirty: header.isDirty,
-                    version: header.version))
+                    at.piece.header, elements: run.count, bytes: run.byteCount, isDirty: spine.isDirty(at)))
         }
-    }
-
-    static func clean(_ head: UnsafeMutableRawPointer) {
-        SortedSetTree(head).forEachLeaf { $0.base.header.pointee.clean() }
     }
 
     /// For tests: what is wrong with the set, nil if nothing.

@@ -17,6 +17,7 @@ struct SortedSetTree {
         var freeNumber: UInt32 = 0
         /// Elements up to which a piece is not split.
         var elementsMax: Int
+        var book = PieceBook(nextID: 0)
     }
 
     /// Elements of a piece, unless a test says otherwise.
@@ -69,6 +70,7 @@ struct SortedSetTree {
     }
 
     func giveNumberBack(_ id: UInt32) {
+        head.pointee.book.noteRemoved(UInt64(id))
         head.pointee.leaves[Int(id)] = UInt(head.pointee.freeNumber) << 1 | 1
         head.pointee.freeNumber = id
     }

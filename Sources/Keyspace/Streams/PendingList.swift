@@ -4,6 +4,8 @@ import CSystem
 /// Records of delivered entries, in the order of the entries' IDs.
 protocol PendingRecord {
     var id: StreamID { get }
+    /// Whether pieces of such records are saved.
+    static var isSaved: Bool { get }
 }
 
 /// An entry that was delivered to a consumer of a group and not acknowledged yet.
@@ -15,6 +17,7 @@ public struct PendingEntry: PendingRecord {
     public var deliveries: Int64
     /// The number that the group gave the consumer.
     var owner: UInt32
+    static var isSaved: Bool { true }
     private let padding: UInt32 = 0
 
     init(_ id: StreamID, time: Int64, deliveries: Int64, owner: UInt32) {
@@ -28,6 +31,7 @@ public struct PendingEntry: PendingRecord {
 /// One of a consumer's pending entries; what else is known of it is in the group's list.
 struct OwnedEntry: PendingRecord {
     let id: StreamID
+    static var isSaved: Bool { false }
 }
 
 /// A piece of a list of records: a header, then the records in order.
@@ -74,11 +78,12 @@ struct PendingPiece<Record: PendingRecord> {
         return PendingPiece(base)
     }
 
-    /// A piece with the same records, identity and dirt, and one holder.
+    /// A piece with the same records and identity, and one holder. It is as dirty as this one, unless that is shared:
+    /// dirty then.
     func copy(capacity: Int) -> PendingPiece {
-        let header = base.header.pointee
-        let twin = PendingPiece.make(id: header.id, version: header.version, capacity: capacity)
-        if !header.isDirty { twin.base.header.pointee.clean() }
+        let (id, version) = (base.header.pointee.id, base.header.pointee.version)
+        let twin = PendingPiece.make(id: id, version: version, capacity: capacity)
+        if !base.isShared && !base.header.pointee.isDirty { twin.base.header.pointee.clean() }
         twin.append(self, 0, used)
         return twin
     }
@@ -201,10 +206,11 @@ struct PendingList<Record: PendingRecord> {
             let twin = piece.copy(capacity: max(capacity, piece.used))
             spine.replace(place, with: twin.base)
             Part.drop(piece.base)
-            twin.base.header.pointee.touch(mark.version)
+            _ = twin.base.header.pointee.touch(mark.version)
+            spine.markDirty(place)
             return twin
         }
-        piece.base.header.pointee.touch(mark.version)
+        if piece.base.header.pointee.touch(mark.version) { spine.markDirty(place) }
         return piece
     }
 
@@ -251,11 +257,7 @@ struct PendingList<Record: PendingRecord> {
     /// Removes a record.
     mutating func remove(_ cursor: Cursor, _ mark: PieceMark) {
         let place = cursor.place
-        if Part(place.piece).used == 1 {
-            let base = place.piece
-            spine.remove(place)
-            return Part.drop(base)
-        }
+        if Part(place.piece).used == 1 { return dropPiece(place, mark) }
         let piece = own(place, capacity: 0, mark)
         piece.remove(at: cursor.index)
         spine.add(-1, at: place)
@@ -263,16 +265,23 @@ struct PendingList<Record: PendingRecord> {
         if piece.used <= Part.capacityMax / 4 { tidy(place, mark) }
     }
 
+    /// Takes a piece out. Invalidates places.
+    private mutating func dropPiece(_ place: Spine.Place, _ mark: PieceMark) {
+        let base = place.piece
+        if Record.isSaved { mark.stream.head.pointee.book.noteRemoved(base.header.pointee.id) }
+        spine.remove(place)
+        Part.drop(base)
+    }
+
     /// Joins a sparse piece with the next one if both fill half a piece, or gives its spare memory back.
     private mutating func tidy(_ place: Spine.Place, _ mark: PieceMark) {
         let piece = Part(place.piece)
         if let next = spine.next(place), piece.used + Part(next.piece).used <= Part.capacityMax / 2 {
-            let right = next.piece
-            let joined = own(place, capacity: piece.used + Part(right).used, mark)
-            joined.append(Part(right), 0, Part(right).used)
-            spine.add(Part(right).used, at: place)
-            spine.remove(next)
-            Part.drop(right)
+            let right = Part(next.piece)
+            let joined = own(place, capacity: piece.used + right.used, mark)
+            joined.append(right, 0, right.used)
+            spine.add(right.used, at: place)
+            dropPiece(next, mark)
         } else if piece.used * 4 <= piece.capacity {
             let smaller = piece.copy(capacity: piece.used * 2)
             spine.replace(place, with: smaller.base)
@@ -305,8 +314,7 @@ struct PendingList<Record: PendingRecord> {
             spine.setKey(piece.records[0].id.ms, at: place)
             return .none
         }
-        spine.remove(place)
-        Part.drop(piece.base)
+        dropPiece(place, mark)
         guard let before = self.place(of: first) else { return .some(nil) }
         return .some(Part(before.piece).records[0].id < first ? spine.next(before) : before)
     }

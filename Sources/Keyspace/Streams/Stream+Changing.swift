@@ -43,7 +43,7 @@ extension Stream {
         if _slowPath(tail.used &+ room > tail.capacity || tail.base.isShared) {
             piece = enlargedTail(tail, room)
         }
-        piece.base.header.pointee.touch(version)
+        if _slowPath(piece.base.header.pointee.touch(version)) { spine.markDirty(spine.last.unsafelyUnwrapped) }
         piece.append(id, fields)
         head.pointee.spine.addToLast(1)
     }
@@ -54,7 +54,9 @@ extension Stream {
         // Doubles while it is small, then grows by quarters.
         let spare = used < Stream.pieceBytesFirst / 2 ? used : used / 4
         let wanted = used + room > tail.capacity ? used + max(room, spare) : tail.capacity
-        return exchanged(spine.last!, tail, room: wanted)
+        let place = spine.last.unsafelyUnwrapped
+        spine.markDirty(place)
+        return exchanged(place, tail, room: wanted)
     }
 
     @inline(never)

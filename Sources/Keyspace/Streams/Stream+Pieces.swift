@@ -9,6 +9,7 @@ enum StreamPieces: PiecedValue {
         stream.head.pointee.groups.free()
         stream.forEachPiece { StreamPiece.drop($0) }
         stream.head.pointee.spine.free()
+        stream.head.pointee.book.free()
         cs_release(head, MemoryLayout<StreamHead>.stride)
     }
 
@@ -19,6 +20,7 @@ enum StreamPieces: PiecedValue {
         twin.spine = stream.spine.copy { $0.share() }
         twin.tail = twin.spine.last?.piece
         twin.groups = NamedItems()
+        twin.book = PieceBook(nextID: stream.head.pointee.book.nextID)
         for i in 0..<stream.groupCount { twin.groups.insert(stream.group(i).copy().head, at: i) }
         raw.assumingMemoryBound(to: StreamHead.self).initialize(to: twin)
         return raw
@@ -27,6 +29,7 @@ enum StreamPieces: PiecedValue {
     static func memoryBytes(_ head: UnsafeMutableRawPointer, samples: Int) -> Int {
         let stream = Stream(head)
         var sum = cs_usable_size(head) + stream.spine.memoryBytes + stream.head.pointee.groups.memoryBytes
+        sum += stream.head.pointee.book.memoryBytes
         for i in 0..<stream.groupCount { sum += stream.group(i).memoryBytes }
         let total = stream.pieceCount
         let wanted = samples == 0 ? total : min(samples, total)
@@ -45,41 +48,32 @@ enum StreamPieces: PiecedValue {
 
     static func forEachPiece(_ head: UnsafeMutableRawPointer, _ body: (PieceFigures) -> Void) {
         let stream = Stream(head)
-        stream.forEachPiece { piece in
-            let entries = StreamPiece(piece)
-            body(PieceFigures(piece.header, elements: entries.live, bytes: entries.used))
+        var place = stream.spine.first
+        while let here = place {
+            let piece = StreamPiece(here.piece)
+            body(
+                PieceFigures(
+                    here.piece.header, elements: piece.live, bytes: piece.used, isDirty: stream.spine.isDirty(here)))
+            place = stream.spine.next(here)
         }
         for i in 0..<stream.groupCount {
             let group = stream.group(i)
             group.withHeader {
-                body(PieceFigures($0, elements: group.consumerCount, bytes: group.headBytes))
-            }
-            group.head.pointee.pending.forEachPiece { piece in
                 body(
                     PieceFigures(
-                        piece.base.header, elements: piece.used,
-                        bytes: piece.used * PendingPiece<PendingEntry>.stride))
+                        $0, elements: group.consumerCount, bytes: group.headBytes, isDirty: $0.pointee.isDirty))
+            }
+            let spine = group.head.pointee.pending.spine
+            var place = spine.first
+            while let here = place {
+                let piece = PendingPiece<PendingEntry>(here.piece)
+                body(
+                    PieceFigures(
+                        here.piece.header, elements: piece.used, bytes: piece.used * PendingPiece<PendingEntry>.stride,
+                        isDirty: spine.isDirty(here)))
+                place = spine.next(here)
             }
         }
-    }
-
-    static func clean(_ head: UnsafeMutableRawPointer) {
-        let stream = Stream(head)
-        // What another value holds too keeps its mark: that one may not have been saved.
-        stream.forEachPiece { if !$0.isShared { $0.header.pointee.clean() } }
-        for i in 0..<stream.groupCount {
-            let group = stream.group(i)
-            group.head.pointee.header.clean()
-            group.head.pointee.pending.forEachPiece { if !$0.base.isShared { $0.base.header.pointee.clean() } }
-        }
-    }
-}
-
-extension PieceFigures {
-    init(_ header: UnsafeMutablePointer<PieceHeader>, elements: Int, bytes: Int) {
-        self.init(
-            id: header.pointee.id, elements: elements, bytes: bytes, isDirty: header.pointee.isDirty,
-            version: header.pointee.version)
     }
 }
 

@@ -12,7 +12,7 @@ struct StreamHead {
     var spine = Spine()
     /// The last piece, nil if there is none: adding must not look for it.
     var tail: Piece?
-    var nextPieceID: UInt64 = 1
+    var book = PieceBook(nextID: 1)
     var groups = NamedItems()
 }
 
@@ -92,15 +92,17 @@ public struct Stream {
     func own(_ place: Spine.Place, room: Int, _ version: UInt64) -> StreamPiece {
         let piece = StreamPiece(place.piece)
         if _fastPath(!piece.base.isShared && room <= piece.capacity) {
-            piece.base.header.pointee.touch(version)
+            if _slowPath(piece.base.header.pointee.touch(version)) { spine.markDirty(place) }
             return piece
         }
         let twin = exchanged(place, piece, room: max(room, piece.capacity))
-        twin.base.header.pointee.touch(version)
+        _ = twin.base.header.pointee.touch(version)
+        spine.markDirty(place)
         return twin
     }
 
-    /// Puts a copy with this much room into the place of a piece.
+    /// Puts a copy with this much room into the place of a piece. If that is shared, the copy is dirty, which is the
+    /// caller's to note.
     @inline(never)
     func exchanged(_ place: Spine.Place, _ piece: StreamPiece, room: Int) -> StreamPiece {
         let twin = piece.copy(room: room)
@@ -112,15 +114,13 @@ public struct Stream {
 
     func removePiece(_ place: Spine.Place) {
         let base = place.piece
+        head.pointee.book.noteRemoved(base.header.pointee.id)
         head.pointee.spine.remove(place)
         StreamPiece.drop(base)
         head.pointee.tail = head.pointee.spine.last?.piece
     }
 
-    func makePieceID() -> UInt64 {
-        head.pointee.nextPieceID &+= 1
-        return head.pointee.nextPieceID &- 1
-    }
+    func makePieceID() -> UInt64 { head.pointee.book.takeID() }
 
     /// Sets the first entry's ID anew after entries were removed.
     func refreshFirstID() {

@@ -2,7 +2,7 @@ import Base
 import CSystem
 
 extension StreamGroup {
-    func touch(_ version: UInt64) { head.pointee.header.touch(version) }
+    func touch(_ version: UInt64) { _ = head.pointee.header.touch(version) }
 
     // MARK: consumers
 
@@ -134,7 +134,15 @@ extension Stream {
         let (i, isThere) = head.pointee.groups.position(of: name)
         if !isThere { return nil }
         defer { head.pointee.groups.remove(at: i) }
+        noteRemoved(group(i))
         return group(i)
+    }
+
+    /// A group's pieces are gone with it.
+    private func noteRemoved(_ group: StreamGroup) {
+        if !head.pointee.book.isSaved { return }
+        head.pointee.book.noteRemoved(group.head.pointee.header.id)
+        group.head.pointee.pending.forEachPiece { head.pointee.book.noteRemoved($0.base.header.pointee.id) }
     }
 
     func mark(_ version: UInt64) -> PieceMark { PieceMark(version: version, stream: self) }

@@ -103,18 +103,19 @@ struct StreamPiece {
         return StreamPiece(base)
     }
 
-    /// A piece with the same contents, identity and dirt, and one holder.
+    /// A piece with the same contents and identity, and one holder. It is as dirty as this one, unless that is shared:
+    /// dirty then.
     func copy(room: Int) -> StreamPiece {
-        let old = head.pointee
-        let twin = StreamPiece.make(id: old.header.id, version: old.header.version, first: first, room: room)
-        if !old.header.isDirty { twin.base.header.pointee.clean() }
-        twin.head.pointee.last = old.last
-        twin.head.pointee.used = old.used
-        twin.head.pointee.live = old.live
-        twin.head.pointee.deleted = old.deleted
-        twin.head.pointee.lastAt = old.lastAt
-        twin.head.pointee.nodeBytes = old.nodeBytes
-        memcpy(twin.head.pointee.bytes, old.bytes, used)
+        let (id, version) = (base.header.pointee.id, base.header.pointee.version)
+        let twin = StreamPiece.make(id: id, version: version, first: first, room: room)
+        if !base.isShared && !base.header.pointee.isDirty { twin.base.header.pointee.clean() }
+        twin.head.pointee.last = last
+        twin.head.pointee.used = head.pointee.used
+        twin.head.pointee.live = head.pointee.live
+        twin.head.pointee.deleted = head.pointee.deleted
+        twin.head.pointee.lastAt = head.pointee.lastAt
+        twin.head.pointee.nodeBytes = head.pointee.nodeBytes
+        memcpy(twin.head.pointee.bytes, head.pointee.bytes, used)
         return twin
     }
 

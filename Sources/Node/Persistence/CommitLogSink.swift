@@ -6,6 +6,8 @@ import Storage
 /// Gathers what a loop's running command changes, and logs it as one record before any of its locks goes.
 final class CommitLogSink: MutationSink, @unchecked Sendable {
     private let log: Log
+    /// The room that a longer record has taken is given back.
+    private static let keptBytes = 64 * 1024
 
     init(_ log: Log) { self.log = log }
 
@@ -22,7 +24,11 @@ final class CommitLogSink: MutationSink, @unchecked Sendable {
         executor._withUnsafeGuaranteedRef { executor in
             if executor.openRecord.count == 0 { return }
             log.append(executor.openRecord.view)
-            executor.openRecord.truncate(to: 0)
+            if _slowPath(executor.openRecord.count > CommitLogSink.keptBytes) {
+                executor.openRecord = ByteBuffer()
+            } else {
+                executor.openRecord.truncate(to: 0)
+            }
         }
     }
 }

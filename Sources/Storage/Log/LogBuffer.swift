@@ -12,7 +12,7 @@ struct LogBuffer: ~Copyable {
     /// Frames end once they are this long: what is lost when one is torn, and what is checked at once.
     static let frameBytes = 256 * 1024
     /// A buffer that has grown longer is not kept.
-    private static let keptBytes = 8 * 1024 * 1024
+    private static let keptBytes = 1024 * 1024
 
     var isEmpty: Bool { bytes.count == 0 }
 

@@ -5,17 +5,18 @@ extension Tree {
     /// - Parameters:
     ///   - isDroppable: whether a record's value is worth nothing any more (it has expired): then it vanishes, as if it
     ///     had been deleted.
+    ///   - eager: while nothing else is to be done: merges what level 0 has, so that reads have fewer runs to ask.
     ///   - shouldStop: asked now and then; true: the step is given up, and nothing has changed.
     /// - Returns: false if there was nothing to do.
     @discardableResult
     public func compact(
         _ isDroppable: (_ key: ByteView, _ value: ByteView) -> Bool = { _, _ in false },
-        shouldStop: () -> Bool = { false }
+        eager: Bool = false, shouldStop: () -> Bool = { false }
     ) throws(TreeError) -> Bool {
         removeRefuse()
         let version = current
         let picker = CompactionPicker(version.layout, options, damaged: counted.damaged)
-        guard let pick = picker.pick() else { return false }
+        guard let pick = picker.pick(eager: eager) else { return false }
         if pick.isMove { try move(pick, version) } else { try merge(pick, version, isDroppable, shouldStop) }
         removeRefuse()
         return true

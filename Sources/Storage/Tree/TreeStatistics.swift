@@ -26,6 +26,8 @@ public struct TreeStatistics: Sendable {
     public var damagedTables: [UInt64] = []
     /// Memory of filters and indices.
     public var tableMemoryBytes = 0
+    /// Of the cache of blocks: hits, misses, memory.
+    public var cache = BlockCache.Figures()
 
     public var bytes: Int64 { levels.reduce(0) { $0 + $1.bytes } }
     public var tables: Int { levels.reduce(0) { $0 + $1.tables } }
@@ -44,6 +46,9 @@ public struct TreeStatistics: Sendable {
 }
 
 extension Tree {
+    /// How much memory the cache of blocks may take. Any thread.
+    public func setCacheBytes(_ bytes: Int) { cache.setCapacity(bytes) }
+
     /// Any thread.
     public var statistics: TreeStatistics {
         let version = current
@@ -60,6 +65,7 @@ extension Tree {
         statistics.debtBytes = figures.debtBytes
         statistics.damagedTables = damaged.sorted()
         statistics.tableMemoryBytes = version.tables.reduce(0) { $0 + $1.table.memoryBytes }
+        statistics.cache = cache.figures
         return statistics
     }
 

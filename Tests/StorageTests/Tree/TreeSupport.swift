@@ -10,7 +10,6 @@ extension Tree.Options {
         var options = Tree.Options()
         options.tableBytes = 1500
         options.baseBytes = 6000
-        options.stepBytes = 15000
         options.levelRatio = 4
         options.level0Runs = 3
         options.blockBytes = 256

@@ -37,6 +37,7 @@ import Testing
         try play.check(keys: keys, "seed \(seed), in the end")
         #expect(steps > 5)
         #expect(play.tree.statistics.levels.dropFirst().contains { $0.tables > 0 })
+        #expect(play.tree.statistics.cache.misses > 0)
     }
 
     @Test func emptyTree() throws {

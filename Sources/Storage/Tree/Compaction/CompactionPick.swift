@@ -29,14 +29,21 @@ struct CompactionPicker {
     }
 
     /// The step that is most urgent; nil if none is.
-    func pick() -> CompactionPick? {
+    /// - Parameter eager: level 0 is compacted although it has room, if it has several runs.
+    func pick(eager: Bool = false) -> CompactionPick? {
+        if let pick = pickUrgent() { return pick }
+        guard eager, layout.runs.count > 1, let pick = pickLevel0(), isReadable(pick) else { return nil }
+        return pick
+    }
+
+    private func isReadable(_ pick: CompactionPick) -> Bool {
+        damaged.isEmpty || !pick.tables.contains { damaged.contains($0.number) }
+    }
+
+    private func pickUrgent() -> CompactionPick? {
         let urgent = scores.filter { $0.score >= 1 }.sorted { ($0.score, $1.level) > ($1.score, $0.level) }
         for (level, _) in urgent {
-            if let pick = level == 0 ? pickLevel0() : pickLevel(level),
-                damaged.isEmpty || !pick.tables.contains(where: { damaged.contains($0.number) })
-            {
-                return pick
-            }
+            if let pick = level == 0 ? pickLevel0() : pickLevel(level), isReadable(pick) { return pick }
         }
         return nil
     }
@@ -108,39 +115,25 @@ struct CompactionPicker {
 
     // MARK: other levels
 
-    /// Neighbours whose merging writes the least beside themselves (RocksDB's "minimum overlapping ratio"): those that
-    /// are the densest above the next level.
+    /// The table whose merging writes the least beside it (RocksDB's "minimum overlapping ratio"): the one that is the
+    /// densest above the next level. (Several neighbours at once never write less.)
     private func pickLevel(_ level: Int) -> CompactionPick? {
-        let upper = layout.levels[level]
         let lower = layout.levels[level + 1]
-        var best: (cost: Double, upper: Range<Int>, lower: Range<Int>)?
-        var firstLower = 0
-        for start in upper.indices {
-            while firstLower < lower.count, lower[firstLower].last < upper[start].first { firstLower += 1 }
-            var end = firstLower
-            var (own, other) = (0.0, 0.0)
-            for stop in start..<min(start + Self.widest, upper.count) {
-                if damaged.contains(upper[stop].number) { break }
-                own += sizes.weight(upper[stop])
-                while end < lower.count, !(upper[stop].last < lower[end].first) {
-                    other += Double(lower[end].bytes)
-                    end += 1
-                }
-                if lower[firstLower..<end].contains(where: { damaged.contains($0.number) }) { break }
-                if stop > start, own + other > Double(options.stepBytes) { break }
-                if other / own < best?.cost ?? .infinity {
-                    best = (other / own, start..<stop + 1, firstLower..<end)
-                }
-            }
+        var best: (cost: Double, table: TableSummary, lower: Range<Int>)?
+        var start = 0
+        for table in layout.levels[level] where !damaged.contains(table.number) {
+            while start < lower.count, lower[start].last < table.first { start += 1 }
+            var end = start
+            while end < lower.count, !(table.last < lower[end].first) { end += 1 }
+            if lower[start..<end].contains(where: { damaged.contains($0.number) }) { continue }
+            let cost = Double(lower[start..<end].bytes) / sizes.weight(table)
+            if cost < best?.cost ?? .infinity { best = (cost, table, start..<end) }
         }
         guard let best else { return nil }
-        let tables = Array(upper[best.upper])
         return CompactionPick(
-            inputs: best.lower.isEmpty ? [tables] : [tables, Array(lower[best.lower])], level: level + 1,
-            isMove: best.lower.isEmpty && mayMove(tables, to: level + 1))
+            inputs: best.lower.isEmpty ? [[best.table]] : [[best.table], Array(lower[best.lower])], level: level + 1,
+            isMove: best.lower.isEmpty && mayMove([best.table], to: level + 1))
     }
-
-    private static let widest = 4
 
     private func mayMove(_ tables: [TableSummary], to level: Int) -> Bool {
         tables.allSatisfy {

@@ -1,8 +1,8 @@
 import Base
 
 /// How long levels may be. Sizes are counted from the last level up (RocksDB's dynamic level bytes; Dong et al.,
-/// "Optimizing space amplification in RocksDB", CIDR 2017): the one above it may have a tenth (`ratio`) of it, so that
-/// what is superseded in it is bounded, however much there is. Between that one and the first level that runs of level
+/// "Optimizing space amplification in RocksDB", CIDR 2017): the one above it may have a part of it (`levelRatio`), so
+/// that what is superseded in it is bounded, however much there is. Between that one and the first level that runs of level
 /// 0 go to, which is no longer than `baseBytes`, sizes grow evenly, by at most the ratio.
 struct LevelSizes: Equatable {
     /// What level 0 goes to; those before it are to be empty.
@@ -14,6 +14,8 @@ struct LevelSizes: Equatable {
     /// A tombstone counts as so many bytes beside its own: those it frees.
     var tombstoneBytes: Double
 
+    /// Level 0 may have so much of the longest level.
+    private static let level0Share = 0.1
     static let last = ManifestEdit.lastLevel
 
     init(_ layout: Layout, _ options: Tree.Options) {
@@ -23,7 +25,7 @@ struct LevelSizes: Equatable {
         tombstoneBytes = records > 0 ? bytes.reduce(0, +) / Double(records) : 0
         let (ratio, table) = (Double(options.levelRatio), Double(options.tableBytes))
         let next = most / ratio
-        level0 = min(max(next, table), max(Double(options.baseBytes), table))
+        level0 = min(max(most * Self.level0Share, table), max(Double(options.baseBytes), table))
         targets = [Double](repeating: 0, count: Self.last + 1)
         base = Self.last
         let firstUsed = bytes.firstIndex { $0 > 0 } ?? Self.last

@@ -44,6 +44,8 @@ extension Table {
     ) -> TableAnswer {
         if let held = cache.get(cacheNumber, block) {
             defer { held.letGo() }
+            cs_prefetch(held.start)
+            cs_prefetch(held.start + held.byteCount - 4)
             return find(key, in: held.bytes, section, &output)
         }
         let stored = UnsafeMutableRawBufferPointer(

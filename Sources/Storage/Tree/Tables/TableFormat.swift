@@ -116,8 +116,8 @@ struct TableFooter: Equatable {
             output.append(littleEndian: section.rawBytes)
         }
         output.append(littleEndian: UInt64(0))
-        output.append(littleEndian: seal.checksum(output.view.slice(start, output.count), at: fileOffset))
         output.append(littleEndian: UInt32(0))
+        output.append(littleEndian: seal.checksum(output.view.slice(start, output.count), at: fileOffset))
         output.append(littleEndian: TableFormat.footerMagic)
     }
 
@@ -129,7 +129,7 @@ struct TableFooter: Equatable {
             bytes.integer(at: 88, UInt64.self) == TableFormat.footerMagic
         else { throw .truncated(path) }
         let damage = TableError.damaged(path, offset: Int64(offset))
-        guard bytes.integer(at: 80, UInt32.self) == seal.checksum(bytes.slice(0, 80), at: offset) else { throw damage }
+        guard bytes.integer(at: 84, UInt32.self) == seal.checksum(bytes.slice(0, 84), at: offset) else { throw damage }
         func section(at place: Int) -> Section {
             Section(
                 offset: bytes.integer(at: place, UInt64.self), storedBytes: bytes.integer(at: place + 8, UInt64.self),
@@ -138,7 +138,7 @@ struct TableFooter: Equatable {
         (filter, index, properties) = (section(at: 0), section(at: 24), section(at: 48))
         // They lie side by side, up to the footer.
         var at = filter.offset
-        guard at >= UInt64(TableFormat.headerBytes) else { throw damage }
+        guard (UInt64(TableFormat.headerBytes)...offset).contains(at) else { throw damage }
         for section in sections {
             guard section.offset == at, section.storedBytes <= offset - at,
                 section.storedBytes >= UInt64(TableFormat.trailerBytes),

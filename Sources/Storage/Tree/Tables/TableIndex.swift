@@ -31,7 +31,7 @@ struct TableIndex: ~Copyable {
     private let columns: KeyColumns
     /// One for each block, and one more that says where the last one ends.
     private let entries: UnsafeMutablePointer<Entry>
-    private let numbers: UnsafeMutablePointer<UInt64>
+    private let numbers: NumberTree
     private let fences: UnsafeMutablePointer<UInt8>
     private let fenceBytes: Int
 
@@ -49,17 +49,16 @@ struct TableIndex: ~Copyable {
         self.fenceBytes = fenceBytes
         columns = properties.firstKey.withView { KeyColumns(varying: properties.varying, firstKey: $0) }
         entries = .allocate(capacity: count + 1)
-        numbers = .allocate(capacity: count + 1)
+        numbers = NumberTree(count: count)
         fences = .allocate(capacity: fenceBytes + 1)
     }
 
     deinit {
         entries.deallocate()
-        numbers.deallocate()
         fences.deallocate()
     }
 
-    var memoryBytes: Int { (count + 1) * (MemoryLayout<Entry>.stride + 8) + fenceBytes }
+    var memoryBytes: Int { (count + 1) * MemoryLayout<Entry>.stride + fenceBytes + numbers.memoryBytes }
 
     private func fill(_ bytes: ByteView, _ end: UInt64) -> Bool {
         var at = 0
@@ -85,6 +84,7 @@ struct TableIndex: ~Copyable {
             at += fence.count
             offset += stored
         }
+        numbers.finish()
         entries[count] = Entry(offset: offset, rawBytes: 0, fence: UInt32(fenceEnd))
         return at == bytes.count && offset == end
     }
@@ -110,12 +110,17 @@ struct TableIndex: ~Copyable {
     func block(holding key: ByteView) -> Int {
         guard let number = columns.number(of: key) else { return -1 }
         if count == 0 { return -1 }
-        let last = lastBlock(0, count) { numbers[$0] <= number }
+        let last = numbers.last(notAbove: number)
         if numbers[last] != number || !(key < fence(last)) { return numbers[last] > number ? -1 : last }
         // Other blocks of the same number may have fences that are not behind the key.
         let first = lastBlock(0, last) { numbers[$0] < number }
         let found = lastBlock(first, last) { !(key < fence($0)) }
         return key < fence(found) ? -1 : found
+    }
+
+    /// Whether a key belongs into a block.
+    func isBetweenFences(_ key: ByteView, _ block: Int) -> Bool {
+        !(key < fence(block)) && (block + 1 == count || key < fence(block + 1))
     }
 
     /// The last of some blocks for which something is true that is true of none after one of which it is not; the

@@ -20,6 +20,7 @@ public struct TableScan: ~Copyable {
     private var readAhead = TableScan.readAheadMin
     /// The block that is being read, if it was compressed, and where its records are.
     private var raw = ByteBuffer()
+    private(set) var current: Block?
     private var records = ByteView("")
     private var at = 0
     private var key = ByteBuffer()
@@ -122,6 +123,7 @@ public struct TableScan: ~Copyable {
             bytes = raw.view
         }
         guard let begun = Block(bytes), begun.limit > 0 else { throw damage() }
+        current = begun
         records = ByteView(bytes.start, begun.limit)
         at = 0
         if isSeeking {
