@@ -116,7 +116,7 @@ public struct PartitionSave: ~Copyable {
         records.add {
             StoredKey.append(slot: slot, space: space, key, to: &$0)
         } value: {
-            StoredHead.write(entry, to: &$0)
+            SavedEntry.write(entry, to: &$0)
         }
         entry.setMarks(Entry.Bit.marks, to: Entry.Bit.saved)
     }

@@ -72,7 +72,7 @@ extension Access {
 
     /// Puts a value back that has been read. Answers false if the bytes are not the key's value: of another version,
     /// or none. True also if it is back, or gone, already.
-    public func bringBack(_ key: Key, _ head: StoredHead, of dot: Dot) -> Bool {
+    public func bringBack(_ key: Key, _ head: SavedEntry, of dot: Dot) -> Bool {
         guard let slot = tables.pointee.entries.find(key) else { return true }
         let old = Table.entry(slot)
         if !old.isAway || old.dot != dot { return true }

@@ -156,7 +156,7 @@ extension Node {
         var key = ByteBuffer(capacity: 240)
         guard let parts = StoredKey.parse(name, key: &key) else { throw .record }
         guard let database = keyspace.database(ofSpace: parts.space, slot: parts.slot) else { return false }
-        guard let head = StoredHead(value), adopt(Key(key.view), database, head) else { throw .record }
+        guard let head = SavedEntry(value), adopt(Key(key.view), database, head) else { throw .record }
         return true
     }
 
@@ -164,7 +164,7 @@ extension Node {
         do throws(TreeError) { return try body() } catch { throw .tree(error) }
     }
 
-    private func adopt(_ key: Key, _ database: Int, _ head: StoredHead) -> Bool {
+    private func adopt(_ key: Key, _ database: Int, _ head: SavedEntry) -> Bool {
         let wall = startedAt
         let moment = Moment(wall: wall, stamp: AccessStamp.fresh(frequency: false, now: wall))
         return Access(keyspace.partition(of: key), database: database, moment: moment).adopt(key, head)

@@ -47,7 +47,7 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
         case .value:
             Partition.lock(access.partition)
             defer { Partition.unlock(access.partition) }
-            if let head = StoredHead(buffer.value.view), access.bringBack(key, head, of: dot) {
+            if let head = SavedEntry(buffer.value.view), access.bringBack(key, head, of: dot) {
                 _ = cs_add_u64(counters, 1)
                 return .resident
             }
@@ -65,7 +65,7 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
         guard let dot = access.awayDot(key) else { return true }
         var buffer = ValueBuffer()
         buffer.name(key, access.space)
-        if case .value = find(&buffer, waits: true), let head = StoredHead(buffer.value.view),
+        if case .value = find(&buffer, waits: true), let head = SavedEntry(buffer.value.view),
             access.bringBack(key, head, of: dot)
         {
             _ = cs_add_u64(counters, 1)

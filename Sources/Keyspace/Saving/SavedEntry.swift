@@ -4,7 +4,7 @@ import Causality
 
 /// What the tree holds under a key's name (docs/storage-format.md): its dot, time and deadline, and the value, or of
 /// a large one what is not in its pieces.
-public struct StoredHead {
+public struct SavedEntry {
     enum Kind: UInt8 {
         case text = 1
         case rawText = 2
@@ -52,7 +52,7 @@ public struct StoredHead {
 
     /// Nil if the bytes are not a head that this version writes.
     public init?(_ bytes: ByteView) {
-        guard bytes.count > 0, let kind = Kind(rawValue: bytes[0] & ~StoredHead.hasDeadline) else { return nil }
+        guard bytes.count > 0, let kind = Kind(rawValue: bytes[0] & ~SavedEntry.hasDeadline) else { return nil }
         var at = 1
         guard let actor = bytes.varint(at: &at), let counter = bytes.varint(at: &at),
             let time = bytes.signedVarint(at: &at), actor < 1 << 16, counter < 1 << 48
@@ -60,7 +60,7 @@ public struct StoredHead {
         self.kind = kind
         dot = Dot(actor: actor, counter: counter)
         timestamp = time &+ Limits.timestampEpoch
-        if bytes[0] & StoredHead.hasDeadline != 0 {
+        if bytes[0] & SavedEntry.hasDeadline != 0 {
             guard let distance = bytes.signedVarint(at: &at) else { return nil }
             deadline = timestamp &+ distance
         } else {
@@ -80,7 +80,7 @@ extension ByteView {
 extension Access {
     /// Puts a key that the tree has into the tables, as it was saved; the key is not there. Answers false if the bytes
     /// are no value.
-    public func adopt(_ key: Key, _ head: StoredHead) -> Bool {
+    public func adopt(_ key: Key, _ head: SavedEntry) -> Bool {
         guard let made = make(key, head) else { return false }
         let moment = Moment(wall: head.timestamp, stamp: self.moment.stamp)
         let entry = stamped(made, key, head.dot, moment)
@@ -89,7 +89,7 @@ extension Access {
         return true
     }
 
-    func make(_ key: Key, _ head: StoredHead) -> Entry? {
+    func make(_ key: Key, _ head: SavedEntry) -> Entry? {
         switch head.kind {
         case .text: return makeText(key, head, .bytes)
         case .rawText: return makeText(key, head, .rawBytes)
@@ -104,7 +104,7 @@ extension Access {
         }
     }
 
-    private func makeText(_ key: Key, _ head: StoredHead, _ encoding: Encoding) -> Entry {
+    private func makeText(_ key: Key, _ head: SavedEntry, _ encoding: Encoding) -> Entry {
         let bytes = head.body
         if bytes.count <= Limits.inlineValueBytes {
             let entry = makeDetached(key, .string, encoding, valueCount: bytes.count, deadline: head.deadline)
