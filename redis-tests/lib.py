@@ -133,14 +133,14 @@ class Server:
         """Ends the process as kill -9 does; its directory stays."""
         end_group(self.proc)
 
-    def resume(self, limit=20):
-        """Starts the process again, in its directory and at its port."""
+    def resume(self, limit=20, loading=False):
+        """Starts the process again, in its directory and at its port. loading: it may still be reading its data."""
         with open(os.path.join(self.dir, "output"), "ab") as out:
             self.proc = subprocess.Popen(self.argv(), stdin=subprocess.DEVNULL, stdout=out,
                                          stderr=subprocess.STDOUT, cwd=self.dir, start_new_session=True)
         end = time.monotonic() + limit
         while time.monotonic() < end and self.proc.poll() is None:
-            if answers(self.port):
+            if answers(self.port, loading=loading):
                 return self
             time.sleep(0.01)
         raise ServerError("the server did not start again: " + self.output()[-800:])
@@ -178,13 +178,13 @@ class Server:
         self.stop()
 
 
-def answers(port, timeout=1.0):
+def answers(port, timeout=1.0, loading=False):
     try:
         with socket.create_connection(("127.0.0.1", port), timeout) as s:
             s.settimeout(timeout)
             s.sendall(b"*1\r\n$4\r\nPING\r\n")
             # While it reads its data, it answers, but not as it will.
             reply = s.recv(16)
-            return bool(reply) and not reply.startswith(b"-LOADING")
+            return bool(reply) and (loading or not reply.startswith(b"-LOADING"))
     except OSError:
         return False

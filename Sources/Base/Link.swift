@@ -80,6 +80,10 @@ open class LinkHandler {
     /// Set by the shell in `attend`: the loop is to end.
     public final var isStopping = false
 
+    /// Set by the handler: nothing has been received for a while. The shell gives back memory that stands ready, and
+    /// takes this back.
+    public final var isAtRest = false
+
     /// Links with output to send or a close to carry out after this turn. Owned by the handler.
     public var dirty: [LinkPointer] = []
 

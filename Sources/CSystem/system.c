@@ -104,6 +104,21 @@ int cs_join_pages(void *address) {
 
 void cs_allocator_purge(void) { mallctl("arena.4096.purge", NULL, NULL, NULL, 0); }
 
+void cs_allocator_purge_own(void) {
+    unsigned arena = 0;
+    size_t size = sizeof arena;
+    mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+    if (mallctl("thread.arena", &arena, &size, NULL, 0)) return;
+    char name[32];
+    snprintf(name, sizeof name, "arena.%u.purge", arena);
+    mallctl(name, NULL, NULL, NULL, 0);
+}
+
+void cs_empty_pages(void *block, size_t size) {
+    uintptr_t page = 4095, start = ((uintptr_t)block + page) & ~page, end = ((uintptr_t)block + size) & ~page;
+    if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 double cs_nanoseconds_per_tick(void) {
     static double rate = 0;
     if (rate != 0) return rate;

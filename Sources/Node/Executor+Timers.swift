@@ -7,6 +7,8 @@ import Keyspace
 struct ExecutorTimers {
     /// The next tick, on the monotonic clock.
     var next: UInt64 = 0
+    /// Quiet ticks after which memory that stands ready for clients is given back.
+    static let restAfter = 10
     /// Ticks in a row that found nothing to do.
     var quietTicks = 0
     /// What the last tick saw.
@@ -85,6 +87,7 @@ extension Executor {
             publishRates()
         }
         timers.quietTicks = input == timers.inputSeen && paused.isEmpty ? timers.quietTicks + 1 : 0
+        if timers.quietTicks == ExecutorTimers.restAfter { isAtRest = true }
         timers.commandsSeen = commands
         timers.inputSeen = input
         timers.outputSeen = output

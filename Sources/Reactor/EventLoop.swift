@@ -139,10 +139,18 @@ public final class EventLoop: @unchecked Sendable {
             finishDirty()
             let now = cs_monotonic_ns()
             timeout = handler.turnEnded(monotonic: now)
+            if _slowPath(handler.isAtRest) { giveBack() }
             let wait = gathering.afterTurn(monotonic: now)
             if _slowPath(wait > 0) && unread.isEmpty && continuing.isEmpty { usleep(wait) }
         }
         closeAll()
+    }
+
+    /// Nothing has come for a while: the arena's pages, and what the thread's allocator keeps, go back to the system.
+    private func giveBack() {
+        handler.isAtRest = false
+        if arenaUsed == 0 { cs_empty_pages(arena, Limits.arenaBytes) }
+        cs_allocator_purge_own()
     }
 
     // MARK: in the midst of a long command

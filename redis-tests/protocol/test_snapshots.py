@@ -361,7 +361,7 @@ class Loading(Case):
         c("SAVE")
         server.kill()
         server.extra += ["--key-load-delay", "300", "--loading-process-events-interval-bytes", "1024"]
-        server.resume()
+        server.resume(loading=True)
         c = self.conn(server)
         told = Err("LOADING Redis is loading the dataset in memory")
         for words in (("GET", "key:1"), ("PING",), ("SET", "x", 1), ("DBSIZE",), ("EVAL", "return 1", 0), ("SAVE",)):
@@ -387,7 +387,7 @@ class Loading(Case):
         size = os.path.getsize(self.dump(server))
         server.kill()
         server.extra += ["--key-load-delay", "1000", "--loading-process-events-interval-bytes", "1024"]
-        server.resume()
+        server.resume(loading=True)
         server.proc.terminate()
         server.proc.wait(10)
         self.assertEqual(os.path.getsize(self.dump(server)), size)

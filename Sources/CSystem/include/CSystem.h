@@ -173,6 +173,10 @@ uint64_t cs_thread_allocated(void);
 int64_t cs_thread_balance(void);
 /// Gives unused pages of every arena back to the system.
 void cs_allocator_purge(void);
+/// The same of the arena that the calling thread allocates from, and of what the thread keeps for itself.
+void cs_allocator_purge_own(void);
+/// Gives the whole pages in a block of memory back to the system: they read as zeros afterwards.
+void cs_empty_pages(void *block, size_t size);
 
 /// Bytes of a large page.
 static const size_t CS_LARGE_PAGE = (size_t)2 << 20;

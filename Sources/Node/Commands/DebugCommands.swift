@@ -27,7 +27,7 @@ extension Call {
         case 2 where word.isWord("config-rewrite-force-all"):
             if let error = node.configuration.rewriteAll() { return reply.error(error) }
             reply.ok()
-        case 2 where word.isWord("loadaof"): refusePersistence("LOADAOF")
+        case 2 where word.isWord("loadaof"): debugLoadLog()
         case 2... where word.isWord("digest-value"): debugDigestValue()
         case 2... where word.isWord("reload"): debugReload()
         case 2 where word.isWord("structsize"): debugSizes()
@@ -72,6 +72,7 @@ extension Call {
             "HTSTATS <dbid>", "    Answer how full a database's hash tables are.",
             "HTSTATS-KEY <key>", "    Answer of how many pieces a large value consists.",
             "LISTPACK <key>", "    Log the size of a packed value.",
+            "LOADAOF", "    As RELOAD, of a server with appendonly.",
             "LOG <message>", "    Write a line to the log.",
             "OBJECT <key>", "    Show how a key's value is kept.",
             "PAUSE-CRON <0|1>", "    Whether keys that clients cache are given up only when these clients read.",
@@ -90,10 +91,6 @@ extension Call {
             "SET-SKIP-CHECKSUM-VALIDATION <0|1>", "    Whether RESTORE takes payloads with a wrong checksum.",
             "SLEEP <seconds>", "    Have the whole server wait. Fractions are allowed.",
         ])
-    }
-
-    private func refusePersistence(_ name: StaticString) {
-        reply.error("ERR DEBUG \(name) is not possible: this server does not save its data yet")
     }
 
     /// Holds every partition meanwhile: no other loop can serve a key.

@@ -31,6 +31,12 @@ extension Call {
         if isDone { reply.ok() }
     }
 
+    /// DEBUG LOADAOF: what is logged is in force already, so that all there is to try is whether values survive.
+    func debugLoadLog() {
+        if node.persistence == nil { return fail("ERR Error trying to load the AOF files, check server logs") }
+        reloadValues(saves: true, isPossible: true)
+    }
+
     /// All locks are held.
     private func reload(saves: Bool, flushes: Bool, merges: Bool) -> Bool {
         if saves && !node.saveNow(state.pointee.moment) {
