@@ -56,7 +56,7 @@ extension Access {
     }
 
     /// Drops a value that the tree has. Answers false if it must stay.
-    func setAside(_ key: Key) -> Bool {
+    public func setAside(_ key: Key) -> Bool {
         guard let slot = tables.pointee.entries.find(key) else { return false }
         let old = Table.entry(slot)
         if !old.mayGo { return false }

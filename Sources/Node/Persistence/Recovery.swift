@@ -141,22 +141,34 @@ extension Node {
     private func load(_ tree: Tree, _ report: inout RecoveryReport) throws(RecoveryError) {
         var scan = tree.scan(from: ByteView(""), upTo: nil)
         var bytes: Int64 = 0
+        var isMemoryFull = false
         while true {
             let record = try orRecoveryError { () throws(TreeError) in try scan.next() }
             guard let record else { return }
-            if try load(record.key, record.value) { report.keys += 1 }
+            if report.keys % Node.loadedBetweenLooks == 0 { isMemoryFull = hasNoRoomToLoad }
+            if try load(record.key, record.value, staysAway: isMemoryFull) { report.keys += 1 }
             bytes += Int64(record.key.count + (record.value?.count ?? 0))
             loading.note(keys: report.keys, done: bytes)
         }
     }
 
+    /// How many keys are read before the memory in use is looked at again.
+    private static let loadedBetweenLooks = 256
+
+    /// Where values may leave memory, those that do not fit are left where they are.
+    private var hasNoRoomToLoad: Bool {
+        let settings = configuration.settings
+        return settings.maxMemory > 0 && settings.maxMemoryPolicy == .noEviction
+            && memory.freshExcess(over: settings.maxMemory) > 0
+    }
+
     /// Answers false if the record is about a database that has been emptied.
-    private func load(_ name: ByteView, _ value: ByteView?) throws(RecoveryError) -> Bool {
+    private func load(_ name: ByteView, _ value: ByteView?, staysAway: Bool) throws(RecoveryError) -> Bool {
         guard let value else { return false }
         var key = ByteBuffer(capacity: 240)
         guard let parts = StoredKey.parse(name, key: &key) else { throw .record }
         guard let database = keyspace.database(ofSpace: parts.space, slot: parts.slot) else { return false }
-        guard let head = SavedEntry(value), adopt(Key(key.view), database, head) else { throw .record }
+        guard let head = SavedEntry(value), adopt(Key(key.view), database, head, staysAway) else { throw .record }
         return true
     }
 
@@ -164,10 +176,13 @@ extension Node {
         do throws(TreeError) { return try body() } catch { throw .tree(error) }
     }
 
-    private func adopt(_ key: Key, _ database: Int, _ head: SavedEntry) -> Bool {
+    private func adopt(_ key: Key, _ database: Int, _ head: SavedEntry, _ staysAway: Bool) -> Bool {
         let wall = startedAt
         let moment = Moment(wall: wall, stamp: AccessStamp.fresh(frequency: false, now: wall))
-        return Access(keyspace.partition(of: key), database: database, moment: moment).adopt(key, head)
+        let access = Access(keyspace.partition(of: key), database: database, moment: moment)
+        if !access.adopt(key, head) { return false }
+        if staysAway { _ = access.setAside(key) }
+        return true
     }
 }
 

@@ -38,9 +38,18 @@ extension Call {
     fileprivate func save() {
         if snapshots.now.child != nil { return fail("ERR Background save already in progress") }
         snapshots.change { $0.saves += 1 }
-        let isSaved = node.savesFiles ? node.saveNow(state.pointee.moment) : node.checkpoint(waits: true)
+        let isSaved = node.savesFiles ? node.saveNow(state.pointee.moment) : checkpointUnlocked()
         if !isSaved { return fail("ERR") }
         reply.ok()
+    }
+
+    /// Who saves to the tree takes the locks one by one: those that this command holds are given up meanwhile. It is in
+    /// no transaction.
+    private func checkpointUnlocked() -> Bool {
+        let held = state.pointee.held
+        held.forEach { Partition.unlock(keyspace.partitions + $0) }
+        defer { held.forEach { Partition.lock(keyspace.partitions + $0) } }
+        return node.checkpoint(waits: true)
     }
 
     fileprivate func saveInBackground() {
