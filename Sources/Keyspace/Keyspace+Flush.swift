@@ -31,7 +31,7 @@ extension Keyspace {
         emit(index, Keyspace.occupiedSlots(partition, database), database, moment, .flush)
         contents.add(&tables.pointee)
         Access(partition, database: database, moment: moment).countAway(-tables.pointee.awayCount)
-        tables.pointee.unsaved.pointee = UnsavedKeys()
+        tables.pointee.forgetUnsaved()
         tables.pointee.space = partition.pointee.nextSpace
         partition.pointee.nextSpace += 1
         if database == 0 {
@@ -124,7 +124,7 @@ extension PartitionDatabase {
         Swift.swap(&a.pointee.earliestDeadline, &b.pointee.earliestDeadline)
         Swift.swap(&a.pointee.expiryCursor, &b.pointee.expiryCursor)
         Swift.swap(&a.pointee.earliestMet, &b.pointee.earliestMet)
-        Swift.swap(&a.pointee.unsaved, &b.pointee.unsaved)
+        Swift.swap(&a.pointee.unsavedPlace, &b.pointee.unsavedPlace)
         Swift.swap(&a.pointee.space, &b.pointee.space)
         Swift.swap(&a.pointee.awayCount, &b.pointee.awayCount)
     }

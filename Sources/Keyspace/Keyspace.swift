@@ -50,8 +50,7 @@ public final class Keyspace: @unchecked Sendable {
                 partition.pointee.databases[database].entries.detach()
                     .dismantle(shared.pointee.reclaimer) { $0.destroy() }
                 partition.pointee.databases[database].expiring.detach().dismantle(shared.pointee.reclaimer) { _ in }
-                partition.pointee.databases[database].unsaved.deinitialize(count: 1)
-                partition.pointee.databases[database].unsaved.deallocate()
+                partition.pointee.databases[database].forgetUnsaved()
             }
             partition.pointee.readers?.forEach { _, readers in readers.pointee.free() }
             partition.pointee.slots.deallocate()

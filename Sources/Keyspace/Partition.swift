@@ -111,7 +111,7 @@ public struct PartitionDatabase {
     /// The earliest deadline met since the cursor was last at its start.
     var earliestMet = Int64.max
     /// What the tree has not got. Goes with the tables when databases are exchanged, as `space` does.
-    var unsaved: UnsafeMutablePointer<UnsavedKeys>
+    var unsavedPlace: UnsafeMutablePointer<UnsavedKeys>?
     /// Under which number the tree has these keys: another one once the database has been emptied, so that all it
     /// had is gone at once.
     var space: UInt64
@@ -120,8 +120,24 @@ public struct PartitionDatabase {
 
     init(space: UInt64) {
         self.space = space
-        unsaved = .allocate(capacity: 1)
-        unsaved.initialize(to: UnsavedKeys())
+    }
+
+    /// `unsavedPlace`, made when it is first needed: most databases are never used.
+    var unsaved: UnsafeMutablePointer<UnsavedKeys> {
+        mutating get {
+            if let place = unsavedPlace { return place }
+            let place = UnsafeMutablePointer<UnsavedKeys>.allocate(capacity: 1)
+            place.initialize(to: UnsavedKeys())
+            unsavedPlace = place
+            return place
+        }
+    }
+
+    /// There is nothing to be saved.
+    mutating func forgetUnsaved() {
+        unsavedPlace?.deinitialize(count: 1)
+        unsavedPlace?.deallocate()
+        unsavedPlace = nil
     }
 }
 

@@ -35,7 +35,7 @@ public struct PartitionSave: ~Copyable {
     }
 
     private mutating func take(_ tables: UnsafeMutablePointer<PartitionDatabase>) {
-        let unsaved = tables.pointee.unsaved
+        guard let unsaved = tables.pointee.unsavedPlace else { return }
         if unsaved.pointee.isWhole { PartitionSave.markAll(tables) }
         if !unsaved.pointee.changed.isEmpty {
             taken.lists.append(TakenKeys.List(space: tables.pointee.space, hashes: unsaved.pointee.changed))
