@@ -28,8 +28,10 @@ public struct Entry {
         static let deadline: UInt64 = 1 << 9
         static let unsaved: UInt64 = 1 << 10
         static let saved: UInt64 = 1 << 11
-        static let marks = unsaved | saved
         static let away: UInt64 = 1 << 12
+        /// The round that saved it had an odd number.
+        static let oddRound: UInt64 = 1 << 13
+        static let marks = unsaved | saved | oddRound
         static let keyShift: UInt64 = 16
         static let valueShift: UInt64 = 24
         static let actorShift: UInt64 = 34

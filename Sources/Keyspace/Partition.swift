@@ -196,6 +196,8 @@ public struct KeyspaceShared {
     public var keepsExpired: UInt32 = 0
     /// Values that are away, in all databases. Relaxed atomic.
     var awayCount: UInt64 = 0
+    /// Twice the number of the latest round of saving, and one more while it is under way. Relaxed atomic.
+    var roundWord: UInt64 = 0
     /// Who brings them back; set before the first may go.
     public var loader: ValueLoader?
     /// Relaxed atomic; see `takesAnyChecksum`.

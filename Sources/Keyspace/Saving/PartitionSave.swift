@@ -118,7 +118,7 @@ public struct PartitionSave: ~Copyable {
         } value: {
             SavedEntry.write(entry, to: &$0)
         }
-        entry.setMarks(Entry.Bit.marks, to: Entry.Bit.saved)
+        entry.setMarks(Entry.Bit.marks, to: partition.pointee.shared.pointee.savedMarks)
     }
 }
 

@@ -13,7 +13,7 @@ extension Entry {
 
     /// Whether the value may go, and is worth it.
     var mayGo: Bool {
-        meta & (Bit.marks | Bit.away) == Bit.saved && encoding != .pieces && encoding != .integer
+        meta & (Bit.unsaved | Bit.saved | Bit.away) == Bit.saved && encoding != .pieces && encoding != .integer
             && (valueCount >= Entry.worthBytes || encoding == .block || encoding == .packedBlock
                 || encoding == .integersBlock)
     }
@@ -59,7 +59,7 @@ extension Access {
     public func setAside(_ key: Key) -> Bool {
         guard let slot = tables.pointee.entries.find(key) else { return false }
         let old = Table.entry(slot)
-        if !old.mayGo { return false }
+        if !old.mayGo || shared.pointee.isBeingSaved(old) { return false }
         let header = Entry.Header(
             type: old.type, encoding: .bytes, dot: old.dot, moment: Moment(wall: old.timestamp, stamp: old.accessStamp),
             deadline: old.deadline)
@@ -100,7 +100,31 @@ extension Access {
     }
 }
 
+extension Keyspace {
+    /// A round of saving begins. What it saves stays in memory until it is over: the tree has none of it before, and
+    /// never will have if the round fails. (Nor may what the last round but one saved leave: a bit tells rounds apart.)
+    public func beginRound() { setRound(shared.pointee.roundNumber + 1, isUnderWay: true) }
+
+    /// What the round saved is in the tree, or is marked as unsaved again.
+    public func endRound() { setRound(shared.pointee.roundNumber, isUnderWay: false) }
+
+    private func setRound(_ number: UInt64, isUnderWay: Bool) {
+        cs_store_u64(&shared.pointee.roundWord, number << 1 | (isUnderWay ? 1 : 0))
+    }
+}
+
 extension KeyspaceShared {
+    fileprivate var roundNumber: UInt64 { mutating get { cs_load_u64(&roundWord) >> 1 } }
+
+    /// What entries that are saved now are marked with.
+    var savedMarks: UInt64 { mutating get { Entry.Bit.saved | (roundNumber & 1 != 0 ? Entry.Bit.oddRound : 0) } }
+
+    /// Whether the round that is under way may have saved the entry, so that the tree need not have it.
+    fileprivate mutating func isBeingSaved(_ entry: Entry) -> Bool {
+        let word = cs_load_u64(&roundWord)
+        return word & 1 != 0 && (entry.meta & Entry.Bit.oddRound != 0) == (word & 2 != 0)
+    }
+
     /// Values that are away. While there is none, nobody need ask.
     public var awayValues: Int {
         @inline(__always)

@@ -75,8 +75,9 @@ extension Node {
     private func beginPersisting(_ settings: Settings) throws(RecoveryError) {
         let directory = try openDirectory(settings)
         let tree = try openTree(directory)
-        let end = try skipLog(directory)
-        var old = tree.state.withView { SavedState($0) } ?? SavedState(keyspace)
+        let there = tree.state.withView { SavedState($0) }
+        let end = try skipLog(directory, after: there)
+        var old = there ?? SavedState(keyspace)
         // A crash before the first round is over must not bring back a mixture.
         old.isComplete = false
         old.logPosition = end.last
