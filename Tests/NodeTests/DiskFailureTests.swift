@@ -10,39 +10,6 @@ import Testing
 
 /// What clients see of a disk that refuses, and what is there after a restart.
 @Suite struct DiskFailureTests {
-    /// A node with a simulated disk and two clients on two loops.
-    private final class Server {
-        let files: SimulatedFileSystem
-        let shell: FakeShell
-        let a: FakeClient
-        let b: FakeClient
-
-        init(
-            _ files: SimulatedFileSystem = SimulatedFileSystem(seed: 1, directories: ["/tmp"]), sync: String = "always",
-            _ options: [String] = []
-        ) throws {
-            self.files = files
-            shell = try FakeShell(
-                loops: 2, options: ["--appendonly", "yes", "--appendfsync", sync, "--dir", "/tmp"] + options,
-                files: files)
-            _ = try shell.node.openPersistence()
-            shell.node.startPersisting()
-            a = shell.connect(loop: 0)
-            b = shell.connect(loop: 1)
-            shell.whileAsleep = { [unowned self] in persistence?.step() }
-        }
-
-        var persistence: Persistence? { shell.node.persistence }
-        var keeper: TreeKeeper { persistence!.keeper! }
-
-        func run(_ line: String, _ client: FakeClient? = nil) -> String {
-            shell.exchange(client ?? a, line + "\r\n")
-        }
-
-        /// The server as it comes up after a loss of power.
-        func crashed(_ keeping: Keeping = .nothing) throws -> Server { try Server(files.crash(keeping: keeping)) }
-    }
-
     private static func misconf(_ reason: String) -> String {
         "-MISCONF Errors writing to the AOF file: \(reason)\r\n"
     }
@@ -55,7 +22,7 @@ import Testing
     /// A sync fails: who waits for it gets no reply, nobody may write any more, everybody may read, and it is said
     /// once. What was acknowledged is there after a restart.
     @Test func aFailedSyncEndsWriting() throws {
-        let server = try Server()
+        let server = try DiskNode()
         #expect(server.run("set a 1") == "+OK\r\n")
         server.files.failAt(1, .error, of: .sync)
         #expect(server.run("set b 2") == "")
@@ -68,7 +35,7 @@ import Testing
         }
         #expect(server.shell.lines.filter { $0.contains("cannot be made durable") }.count == 1)
         #expect(server.shell.lines.count == 1, "\(server.shell.lines)")
-        #expect(server.keeper.runRound() != nil)
+        #expect(server.keeper!.runRound() != nil)
         let next = try server.crashed()
         #expect(next.run("get a") == "$1\r\n1\r\n")
         #expect(next.run("set c 3") == "+OK\r\n")
@@ -77,7 +44,7 @@ import Testing
     /// The same at a segment's beginning, where it might seem to heal by itself.
     @Test(arguments: [DiskError.Operation.sync, .syncDirectory])
     func aFailedSyncOfANewSegmentEndsWriting(operation: DiskError.Operation) throws {
-        let server = try Server()
+        let server = try DiskNode()
         server.files.failAt(1, .error, of: operation)
         #expect(server.run("set a 1") == "")
         #expect(!server.a.isOpen)
@@ -90,7 +57,7 @@ import Testing
 
     /// The sync fails after the turn has changed something and before its replies are sent: none is.
     @Test func aSyncThatFailsWithinATurn() throws {
-        let server = try Server()
+        let server = try DiskNode()
         server.shell.writesLog = false
         server.files.failAt(1, .error, of: .sync)
         #expect(server.run("set b 2", server.b) == "")
@@ -107,7 +74,7 @@ import Testing
     /// No space: who has changed something waits, who wants to is refused, who reads is answered; when there is space
     /// again everything goes on, and all of it is there after a restart.
     @Test func aFullDiskHeals() throws {
-        let server = try Server()
+        let server = try DiskNode()
         #expect(server.run("set a 1") == "+OK\r\n")
         server.files.faults.noSpace = 1
         #expect(server.run("set b 2") == "")
@@ -134,7 +101,7 @@ import Testing
 
     /// A sync of what was written before says nothing about what cannot be written now.
     @Test func aSyncDoesNotHealAWrite() throws {
-        let server = try Server(sync: "no")
+        let server = try DiskNode(sync: "no")
         #expect(server.run("set a 1") == "+OK\r\n")
         server.persistence!.step()
         server.files.failAt(1, .noSpace, of: .write, persistent: true)
@@ -147,7 +114,7 @@ import Testing
 
     /// Nothing waits for a full disk: neither SAVE, nor switching off, nor the end of the process.
     @Test func nobodyHangsOnAFullDisk() throws {
-        let server = try Server()
+        let server = try DiskNode()
         #expect(server.run("set a 1") == "+OK\r\n")
         server.files.faults.noSpace = 1
         #expect(server.run("set b 2") == "")
@@ -160,7 +127,7 @@ import Testing
 
     /// The log's next segment cannot be begun: who waits for what the last one has is answered.
     @Test func aFullSegmentIsDurable() throws {
-        let server = try Server(sync: "always", ["--flush-log-size", "4096"])
+        let server = try DiskNode()
         #expect(server.run("set a \(String(repeating: "x", count: 5000))") == "+OK\r\n")
         server.shell.writesLog = false
         server.files.failAt(1, .error, of: .open, persistent: true)
@@ -178,45 +145,45 @@ import Testing
 
     /// A round that failed is tried again by itself, first half a second later, and says so once.
     @Test func aFailedRoundIsTriedAgain() throws {
-        let server = try Server()
+        let server = try DiskNode()
         #expect(server.run("set a 1") == "+OK\r\n")
-        #expect(!server.keeper.isRoundDue(now: 0))
-        server.keeper.requestRound()
-        #expect(server.keeper.isRoundDue(now: 0))
+        #expect(!server.keeper!.isRoundDue(now: 0))
+        server.keeper!.requestRound()
+        #expect(server.keeper!.isRoundDue(now: 0))
         server.files.failAt(1, .noSpace, of: .write, persistent: true)
-        for _ in 0..<4 { #expect(server.keeper.runRound() != nil) }
-        #expect(!server.keeper.isRoundDue(now: 0))
-        let retry = server.keeper.standing.retryAt
-        #expect(server.keeper.isRoundDue(now: retry) && !server.keeper.isRoundDue(now: retry - 1))
+        for _ in 0..<4 { #expect(server.keeper!.runRound() != nil) }
+        #expect(!server.keeper!.isRoundDue(now: 0))
+        let retry = server.keeper!.standing.retryAt
+        #expect(server.keeper!.isRoundDue(now: retry) && !server.keeper!.isRoundDue(now: retry - 1))
         server.files.stopFailing()
-        #expect(server.keeper.runRound() == nil)
-        #expect(!server.keeper.isRoundDue(now: .max))
+        #expect(server.keeper!.runRound() == nil)
+        #expect(!server.keeper!.isRoundDue(now: .max))
         #expect(server.shell.lines.count == 2, "\(server.shell.lines)")
         #expect(try server.crashed().run("get a") == "$1\r\n1\r\n")
     }
 
     /// A sync of the manifest fails: the log goes on, and everything is there after a restart.
     @Test func aFailedSyncOfTheManifest() throws {
-        let server = try Server()
+        let server = try DiskNode()
         #expect(server.run("set a 1") == "+OK\r\n")
-        #expect(server.keeper.runRound() == nil)
+        #expect(server.keeper!.runRound() == nil)
         #expect(server.run("set a 2") == "+OK\r\n")
         // The table's is the first one.
         server.files.failAt(2, .error, of: .sync)
-        for _ in 0..<3 { #expect(server.keeper.runRound() != nil) }
+        for _ in 0..<3 { #expect(server.keeper!.runRound() != nil) }
         #expect(server.run("set b 3") == "+OK\r\n")
         #expect(server.shell.lines.count == 1, "\(server.shell.lines)")
         for keeping in [Keeping.everything, .each(seed: 1), .nothing] {
-            let next = try Server(server.files.afterCrash(keeping: keeping))
+            let next = try DiskNode(server.files.afterCrash(keeping: keeping))
             #expect(next.run("mget a b") == "*2\r\n$1\r\n2\r\n$1\r\n3\r\n")
-            #expect(next.keeper.runRound() == nil)
+            #expect(next.keeper!.runRound() == nil)
         }
     }
 
     /// Values that a round is saving stay in memory until the tree has them: the round may fail.
     @Test(arguments: [false, true])
     func valuesStayWhileTheyAreSaved(fails: Bool) throws {
-        let server = try Server(sync: "no")
+        let server = try DiskNode(sync: "no")
         let value = String(repeating: "v", count: 100)
         func setAll() { for i in 0..<400 { #expect(server.run("set {k}\(i) \(value)\(i)") == "+OK\r\n") } }
         func setAside() -> Int {
@@ -238,18 +205,18 @@ import Testing
             gone += setAside()
             server.persistence!.writeAll()
         }
-        #expect(server.keeper.runRound() == nil)
+        #expect(server.keeper!.runRound() == nil)
         #expect(gone == 0)
         // Now they may, and come back.
         #expect(setAside() == 400)
         #expect(server.run("get {k}7") == "$101\r\n\(value)7\r\n")
         setAll()
         if fails { server.files.failAt(1, .noSpace, of: .write, persistent: true) }
-        #expect((server.keeper.runRound() == nil) == !fails)
+        #expect((server.keeper!.runRound() == nil) == !fails)
         server.files.stopFailing()
         server.persistence!.writeAll()
         for i in 0..<400 { #expect(server.run("get {k}\(i)").hasSuffix("\(value)\(i)\r\n")) }
-        #expect(server.keeper.runRound() == nil)
+        #expect(server.keeper!.runRound() == nil)
         let next = try server.crashed()
         for i in 0..<400 { #expect(next.run("get {k}\(i)").hasSuffix("\(value)\(i)\r\n")) }
     }
