@@ -96,10 +96,14 @@ public struct PartitionSave: ~Copyable {
         swap(&saved, &value)
         stem.withView { stem in
             saved.forEachRecord { id, record in
-                records.add(stem, piece: id, record)
-                if record == nil { taken.noteRemoved(stem, piece: id) }
+                if let record { records.add(stem, piece: id, record) } else { remove(id, of: stem) }
             }
         }
+    }
+
+    private mutating func remove(_ piece: UInt64, of stem: ByteView) {
+        records.add(stem, piece: piece, nil)
+        taken.noteRemoved(stem, piece: piece)
     }
 
     /// What is to go to the tree, by key. After `finish`.
@@ -139,12 +143,14 @@ public struct PartitionSave: ~Copyable {
                 value.abandon()
                 continue
             }
-            if !save(entry, list.space) { return }
+            if !save(entry, tables, list.space) { return }
         }
     }
 
     /// Answers false if more of a large value is to be saved by the next slice.
-    private mutating func save(_ entry: Entry, _ space: UInt64) -> Bool {
+    private mutating func save(
+        _ entry: Entry, _ tables: UnsafeMutablePointer<PartitionDatabase>, _ space: UInt64
+    ) -> Bool {
         let isLarge = entry.encoding == .pieces
         if !isLarge { value.abandon() }
         if isLarge && !value.slice(entry) { return false }
@@ -155,7 +161,15 @@ public struct PartitionSave: ~Copyable {
         } value: {
             SavedEntry.write(entry, large: isLarge ? value.head : nil, to: &$0)
         }
-        if isLarge { completed = records.lastKey }
+        let gone = tables.pointee.unsaved.pointee.takeReplaced(key)
+        if isLarge || !gone.isEmpty {
+            let stem = records.lastKey
+            // Before the new value's pieces, which may have the same numbers.
+            stem.withView { stem in
+                for id in gone { remove(id, of: stem) }
+            }
+            if isLarge { completed = stem }
+        }
         entry.setMarks(Entry.Bit.saving, to: Entry.Bit.saved | round.bits)
         return true
     }

@@ -6,6 +6,9 @@ struct UnsavedKeys: ~Copyable {
     var changed: [UInt64] = []
     /// Names in the tree of keys that it has and that are gone, and of pieces that are: each with its length before.
     var removed = ByteBuffer(capacity: 240)
+    /// By key, pieces that the tree has of values in whose place there is another one: their records go together with
+    /// the saving of that, as the head that counts on them does.
+    var replaced: [[UInt8]: [UInt64]] = [:]
     /// Every key is to be saved, marked or not.
     var isWhole = false
 }
@@ -42,8 +45,15 @@ extension Access {
         defer { entry.setMarks(Entry.Bit.saving, to: 0) }
         if entry.isAway { countAway(-1) }
         if !entry.isSaved { return }
-        noteRemovedPieces(entry, slot)
-        withStem(entry.key, slot) { tellRemoved($0) }
+        withStem(entry.key, slot) { stem in
+            var name = ByteBuffer(capacity: stem.count + StoredKey.pieceBytes)
+            for id in entry.storedPieces + tables.pointee.unsaved.pointee.takeReplaced(entry.key) {
+                name.truncate(to: 0)
+                StoredKey.append(stem, piece: id, to: &name)
+                tellRemoved(name.view)
+            }
+            tellRemoved(stem)
+        }
     }
 
     /// An entry took another's place.
@@ -51,10 +61,10 @@ extension Access {
     func noteReplaced(_ old: Entry, by new: Entry, _ slot: Int) {
         new.setMarks(0, to: old.meta & Entry.Bit.saving)
         if old.isAway { countAway(-1) }
-        let hasPieces = old.encoding == .pieces || (old.isAway && old.valueCount > 0)
-        if !hasPieces || (new.encoding == .pieces && old.encoding == .pieces && new.head == old.head) { return }
-        if !old.isSaved { return }
-        noteRemovedPieces(old, slot)
+        if !old.isSaved || (old.encoding == .pieces && new.encoding == .pieces && old.head == new.head) { return }
+        let pieces = old.storedPieces
+        if pieces.isEmpty { return }
+        tables.pointee.unsaved.pointee.replaced[old.key.bytes, default: []] += pieces
         // Whoever gave the same value another form need not have told anybody.
         noteUnsaved(new, Key(new.key).hash)
     }
@@ -64,19 +74,6 @@ extension Access {
     func noteRewritten(_ entry: Entry, _ oldMeta: UInt64) {
         entry.setMarks(0, to: oldMeta & Entry.Bit.saving)
         if oldMeta & Entry.Bit.away != 0 { countAway(-1) }
-    }
-
-    /// The records of a value's pieces are to go.
-    private func noteRemovedPieces(_ entry: Entry, _ slot: Int) {
-        if entry.encoding != .pieces && !entry.isAway { return }
-        withStem(entry.key, slot) { stem in
-            var name = ByteBuffer(capacity: stem.count + StoredKey.pieceBytes)
-            entry.forEachSavedPiece { id in
-                name.truncate(to: 0)
-                StoredKey.append(stem, piece: id, to: &name)
-                tellRemoved(name.view)
-            }
-        }
     }
 
     /// A name that the tree may have is to go: with the save that is under way, or else with the next.
@@ -95,10 +92,19 @@ extension Access {
     }
 }
 
+extension UnsavedKeys {
+    /// The pieces of the key's earlier values, which are noted no longer.
+    mutating func takeReplaced(_ key: ByteView) -> [UInt64] {
+        replaced.isEmpty ? [] : replaced.removeValue(forKey: key.bytes) ?? []
+    }
+}
+
 extension Entry {
-    /// Visits the ids of all records that a large value may have, in memory or away.
-    fileprivate func forEachSavedPiece(_ body: (UInt64) -> Void) {
-        if isAway { return PieceNumbers.forEach(ByteView(raw: UnsafeRawPointer(value), valueCount), body) }
-        for id in savedPieceIDs { body(id) }
+    /// The ids of all records that a large value may have, in memory or away.
+    fileprivate var storedPieces: [UInt64] {
+        if !isAway { return savedPieceIDs }
+        var ids: [UInt64] = []
+        PieceNumbers.forEach(ByteView(raw: UnsafeRawPointer(value), valueCount)) { ids.append($0) }
+        return ids
     }
 }
