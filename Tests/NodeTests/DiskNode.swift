@@ -105,9 +105,10 @@ struct Contents: Equatable {
         }
     }
 
-    /// The same after a restart, where values have the form that the limits give them.
+    /// The same after a restart, or after values were away, where they have the form that the limits give them.
     func isReplay(of original: Contents) -> Bool {
-        keys.count == original.keys.count && zip(keys, original.keys).allSatisfy { $0.isReplay(of: $1) }
+        keys.count == original.keys.count
+            && zip(keys, original.keys).allSatisfy { $0.isReplay(of: $1) || $1.isReplay(of: $0) }
     }
 
     /// What two contents differ in, for a failure's message.

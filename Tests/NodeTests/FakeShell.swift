@@ -91,6 +91,7 @@ final class FakeShell {
     func settle() {
         repeat {
             for executor in node.executors { turn(executor) }
+            node.persistence?.readers?.catchUp()
             writeLog()
         } while clients.contains {
             $0.isOpen && !$0.unread.isEmpty && $0.held.isEmpty

@@ -150,10 +150,10 @@ public final class TreeKeeper: @unchecked Sendable {
     private func round() -> String? {
         saved = 0
         if let obstacle { return obstacle }
-        keyspace.beginRound()
-        defer { keyspace.endRound() }
         var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
         var taken: [TakenKeys] = []
+        keyspace.beginRound(standing.rounds)
+        defer { keyspace.endRound() }
         let failure = round(&state, &taken)
         if failure == nil {
             persistence.releaseLog(before: state.logPosition + 1)
