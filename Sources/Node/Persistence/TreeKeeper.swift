@@ -1,6 +1,7 @@
 import Base
 import CSystem
 import Keyspace
+import Scripting
 import Storage
 import Synchronization
 
@@ -10,6 +11,7 @@ public final class TreeKeeper: @unchecked Sendable {
     private let keyspace: Keyspace
     private let tree: Tree
     private let persistence: Persistence
+    private let libraries: LibraryStore
     private let report: @Sendable (LogLevel, String) -> Void
     private let sleep: @Sendable (Int) -> Void
     private let flushBell = Doorbell()
@@ -36,10 +38,12 @@ public final class TreeKeeper: @unchecked Sendable {
     private static let breath = 50
 
     init(
-        _ keyspace: Keyspace, _ tree: Tree, _ persistence: Persistence, sleep: @escaping @Sendable (Int) -> Void,
+        _ keyspace: Keyspace, _ libraries: LibraryStore, _ tree: Tree, _ persistence: Persistence,
+        sleep: @escaping @Sendable (Int) -> Void,
         report: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.keyspace = keyspace
+        self.libraries = libraries
         self.tree = tree
         self.persistence = persistence
         self.sleep = sleep
@@ -151,6 +155,8 @@ public final class TreeKeeper: @unchecked Sendable {
         saved = 0
         if let obstacle { return obstacle }
         var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
+        // Like what slices find, they may be newer than that.
+        state.libraries = libraries.saved
         var taken: [TakenKeys] = []
         keyspace.beginRound(standing.rounds)
         defer { keyspace.endRound() }
