@@ -191,7 +191,9 @@ final class FaultyCourse {
         .send(["sadd t a b c d e f g h i j", "srem t b", "sadd u 1 2 3"]),
         .send(["hset h f1 v1 f2 v2 f3 v3", "hset g a 1 b 2 c 3 d 4 e 5 f 6 g 7 h 8 i 9"]),
         .send(["zadd z 1 a 2 b 3 c", "zadd y 1 a 2 b 3 c 4 d 5 e 6 f 7 g 8 h 9 i"]),
-        .send(["xadd x 1-1 f v", "xadd x 2-1 f v", "xgroup create x grp 0", "xreadgroup group grp c count 1 streams x >"]),
+        .send([
+            "xadd x 1-1 f v", "xadd x 2-1 f v", "xgroup create x grp 0", "xreadgroup group grp c count 1 streams x >",
+        ]),
         .send(["pfadd p a b c", "move p 1"]),
         .round,
         .send(["multi", "set {m}1 1", "set {m}2 2", "rpush {m}3 3", "exec"]),
