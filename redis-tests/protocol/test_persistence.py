@@ -170,6 +170,50 @@ class Load(Case):
         self.rounds("everysec", 2, 8)
 
 
+FIELDS = """
+loading async_loading current_cow_peak current_cow_size current_cow_size_age current_fork_perc current_save_keys_processed
+current_save_keys_total rdb_changes_since_last_save rdb_bgsave_in_progress rdb_last_save_time rdb_last_bgsave_status
+rdb_last_bgsave_time_sec rdb_current_bgsave_time_sec rdb_saves rdb_last_cow_size rdb_last_load_keys_expired
+rdb_last_load_keys_loaded aof_enabled aof_rewrite_in_progress aof_rewrite_scheduled aof_last_rewrite_time_sec
+aof_current_rewrite_time_sec aof_last_bgrewrite_status aof_rewrites aof_rewrites_consecutive_failures
+aof_last_write_status aof_last_cow_size module_fork_in_progress module_fork_last_cow_size
+""".split()
+LOG_FIELDS = """
+aof_current_size aof_base_size aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync
+""".split()
+
+
+def info(c, section):
+    lines = c("INFO", section).decode().split("\r\n")
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+class Info(Case):
+    def test_fields_in_order(self):
+        c = self.conn(self.start())
+        ts.wait_until(lambda: info(c, "persistence")["aof_rewrite_in_progress"] == "0")
+        self.assertEqual(list(info(c, "persistence")), FIELDS + LOG_FIELDS)
+        self.assertEqual(c("CONFIG", "SET", "appendonly", "no"), "OK")
+        self.assertEqual(list(info(c, "persistence")), FIELDS)
+
+    def test_a_rewrite(self):
+        c = self.conn(self.start("--appendfsync", "always"))
+        for _ in range(20):
+            for i in range(50):
+                c("SET", "k%d" % i, "v" * 200)
+        before = info(c, "persistence")
+        self.assertEqual((before["aof_enabled"], before["aof_last_write_status"]), ("1", "ok"))
+        self.assertGreater(int(before["aof_current_size"]), 200_000)
+        c("BGREWRITEAOF")
+        ts.wait_until(lambda: int(info(c, "persistence")["aof_rewrites"]) > int(before["aof_rewrites"])
+                      and info(c, "persistence")["aof_rewrite_in_progress"] == "0")
+        after = info(c, "persistence")
+        self.assertEqual((after["aof_last_bgrewrite_status"], after["aof_rewrites_consecutive_failures"]), ("ok", "0"))
+        self.assertNotEqual(after["aof_last_rewrite_time_sec"], "-1")
+        self.assertEqual(after["aof_current_rewrite_time_sec"], "-1")
+        self.assertGreater(int(after["aof_base_size"]), 0)
+
+
 class Files(Case):
     """Our own: what is wrong with a directory is one clear line, and nothing is changed."""
 

@@ -51,7 +51,11 @@ public final class Persistence: @unchecked Sendable {
         static let failed = 2
         /// The writer is gone.
         static let ended = 3
-        static let count = 4
+        /// A sync is under way.
+        static let syncing = 4
+        /// Syncs that held up what came after them.
+        static let delays = 5
+        static let count = 6
     }
 
     /// The record up to which the log is to be durable whatever the policy, and the first one that is needed.
@@ -66,6 +70,8 @@ public final class Persistence: @unchecked Sendable {
     private static let gatheringTime = 5000
     private static let retryTime = 200_000
     private static let second: UInt64 = 1_000_000_000
+    /// A sync that takes longer has delayed others, as Redis counts them.
+    private static let longSync = 2 * second
 
     /// `sleep` blocks the calling thread, microseconds (`Doors.sleep`).
     public init(
@@ -145,6 +151,14 @@ public final class Persistence: @unchecked Sendable {
     var refusesWrites: Bool { cs_load_u32(flags + Flag.refusing) != 0 }
 
     public var failure: String? { state.withLock { $0.failure } }
+
+    var isSyncing: Bool { cs_load_u32(flags + Flag.syncing) != 0 }
+
+    /// Under `everysec`, syncs that took more than two seconds: what came meanwhile was written late.
+    var delayedSyncs: UInt32 { cs_load_u32(flags + Flag.delays) }
+
+    /// Records that the tree does not have yet, or not for certain.
+    var unsavedRecords: UInt64 { log.last &+ 1 &- max(1, cs_load_acquire_u64(marks + 1)) }
 
     // MARK: the writer's
 
@@ -233,8 +247,13 @@ public final class Persistence: @unchecked Sendable {
 
     private func sync(_ syncedAt: inout UInt64, _ now: UInt64) {
         if log.durable == log.written { return syncedAt = now }
+        cs_store_u32(flags + Flag.syncing, 1)
         let isDone = attempt { () throws(DiskError) in try log.sync() }
+        cs_store_u32(flags + Flag.syncing, 0)
         syncedAt = cs_monotonic_ns()
+        if policy == .everySecond && syncedAt &- now > Persistence.longSync {
+            cs_store_u32(flags + Flag.delays, delayedSyncs &+ 1)
+        }
         group.end(syncedAt &- now)
         if isDone && policy == .always { wakeLoops() }
     }

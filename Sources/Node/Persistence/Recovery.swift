@@ -98,6 +98,9 @@ extension Node {
         let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
         let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep)
         persistence.flushBytes = settings.flushLogBytes
+        if let state = tree.state.withView({ SavedState($0) }) {
+            persistence.releaseLog(before: state.logPosition + 1)
+        }
         persistence.keeper = TreeKeeper(keyspace, tree, persistence, sleep: doors.sleep, report: doors.log)
         let values = TreeValues(tree, report: doors.log)
         persistence.values = values

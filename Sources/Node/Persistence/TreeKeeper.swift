@@ -8,7 +8,7 @@ import Synchronization
 /// a round has everything that is in them), and has the tree compacted. Two threads of the shell's.
 public final class TreeKeeper: @unchecked Sendable {
     private let keyspace: Keyspace
-    private let tree: Tree
+    let tree: Tree
     private let persistence: Persistence
     private let report: @Sendable (LogLevel, String) -> Void
     private let sleep: @Sendable (Int) -> Void
@@ -219,7 +219,10 @@ struct RoundProgress: Sendable {
     var endedAt: Int64 = 0
     var seconds: Int64 = -1
     var failure: String?
+    /// That came to a good end; all that ended; and how many in a row have failed.
     var rounds: UInt64 = 0
+    var attempts: UInt64 = 0
+    var failuresInARow = 0
     /// How many in a row found nothing to save.
     var emptyRounds = 0
 
@@ -228,6 +231,8 @@ struct RoundProgress: Sendable {
         done = max(done, round)
         seconds = Int64((now &- startedAt) / 1_000_000_000)
         self.failure = failure
+        attempts += 1
+        failuresInARow = failure == nil ? 0 : failuresInARow + 1
         if failure != nil { return }
         rounds += 1
         endedAt = wall

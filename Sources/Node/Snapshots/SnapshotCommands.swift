@@ -23,7 +23,7 @@ enum SnapshotCommands {
             tips: ["nondeterministic_output"]
         ) {
             let call = Call($0)
-            call.reply.integer(call.node.snapshots.now.lastSave)
+            call.reply.integer(call.node.lastSave)
         },
         Command(
             "bgrewriteaof", arity: 1, [.admin, .noscript, .noAsyncLoading], group: .server, since: "1.0.0",
