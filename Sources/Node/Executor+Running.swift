@@ -18,7 +18,10 @@ extension Executor {
         statistics.add(.commandsProcessed, batchCount)
         lastTicks = cs_ticks()
         pausing = node.pause.until != 0 || isMonitored || node.busy.kind != nil
+        let persistence = persistence
         let isLogged = persistence != nil
+        let writeDelay = persistence?.writeDelay ?? 0
+        hasLogged = false
         if _slowPath(isLogged || snapshots.hasFailed), refusesWrites { pausing = true }
         if _slowPath(isLoading) { pausing = true }
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
@@ -42,7 +45,13 @@ extension Executor {
             } else {
                 runSpecially(request)
             }
-            if _slowPath(isLogged) { commitRecord() }
+            if _slowPath(isLogged) {
+                commitRecord()
+                if hasLogged {
+                    hasLogged = false
+                    if _slowPath(writeDelay != 0) { slow(session, writeDelay) }
+                }
+            }
             i &+= 1
         }
         batchCount = 0

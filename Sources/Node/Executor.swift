@@ -92,6 +92,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let recentPeaks = RecentPeaks()
     /// What the running command has changed, encoded, until it is logged.
     var openRecord = ByteBuffer()
+    /// The running request has changed something that is logged.
+    var hasLogged = false
+    /// Clients that are not read for a while, because compaction is behind.
+    var slowed: [SlowedClient] = []
     /// Nil while nothing is logged.
     @inline(__always)
     var persistence: Persistence? { Node.persistence(persistencePlace) }
@@ -185,6 +189,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if _slowPath(!paused.isEmpty) { resumePaused(now) }
         if _slowPath(!waitingForRoom.isEmpty) { resumeWaitingForRoom() }
         if _slowPath(isMakingRoom) { goOnMakingRoom() }
+        if _slowPath(!slowed.isEmpty) { releaseSlowed(now) }
         if monotonic >= timers.next { tick(monotonic: monotonic) }
     }
 
@@ -227,6 +232,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         slowTicks = slowThreshold
         persistence?.policy = settings.syncPolicy
         persistence?.flushBytes = settings.flushLogBytes
+        if let compactor = persistence?.keeper?.compactor, compactor.pace != settings.writePace {
+            compactor.pace = settings.writePace
+        }
         statistics.histogramStep = settings.latencyTracking ? 1 : 0
         for session in roster {
             session.pointee.rules.bulkBytesMax = settings.bulkBytesMax
@@ -339,6 +347,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func closed(_ link: LinkPointer) {
+        forgetSlowed(link)
         guard let session = session(link) else { return }
         leave(session)
         unwatchAll(session)

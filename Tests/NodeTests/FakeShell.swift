@@ -64,7 +64,7 @@ final class FakeShell {
         repeat {
             for executor in node.executors { turn(executor) }
         } while clients.contains {
-            $0.isOpen && !$0.unread.isEmpty
+            $0.mayBeRead
         }
         for _ in 0..<2 { for executor in node.executors { turn(executor) } }
     }
@@ -80,7 +80,7 @@ final class FakeShell {
     func turn(_ executor: Executor) {
         begin(executor)
         var used = 0
-        for client in clients where client.executor === executor && client.isOpen && !client.unread.isEmpty {
+        for client in clients where client.executor === executor && client.mayBeRead {
             used += read(client, arena + used)
         }
         executor.execute()
@@ -152,6 +152,9 @@ final class FakeClient {
     }
 
     var id: UInt64 { link.pointee.session!.assumingMemoryBound(to: Session.self).pointee.id }
+
+    /// It has sent something, and is not slowed down.
+    var mayBeRead: Bool { isOpen && !unread.isEmpty && !link.pointee.state.contains(.slowed) }
 
     func take() -> String {
         defer { received = [] }

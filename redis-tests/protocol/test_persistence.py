@@ -214,6 +214,39 @@ class Info(Case):
         self.assertGreater(int(after["aof_base_size"]), 0)
 
 
+class Slowing(Case):
+    """Our own: whoever writes while compaction is behind waits, nobody else."""
+
+    def setUp(self):
+        if ts.REFERENCE:
+            self.skipTest("about Martlet's own tree")
+
+    def test_writers_wait_and_readers_do_not(self):
+        # Two runs where one is allowed, and no reason to compact them: the longest delay, 100 ms, for good.
+        server = self.start("--appendfsync", "no", "--io-threads", "1", "--write-slowdown-runs", "1")
+        writer, reader = self.conn(server), self.conn(server)
+        for i in range(2):
+            writer("SET", "k", i)
+            self.assertEqual(writer("SAVE"), "OK")
+        self.assertEqual(info(reader, "tree")["tree_write_delay_ms"], "100")
+        began, answers = time.monotonic(), 0
+        for i in range(5):
+            # The reply comes at once; what is sent next waits.
+            self.assertEqual(writer("SET", "k", i), "OK")
+            writer.send(pack("GET", "k"))
+            while not select.select([writer.sock], [], [], 0)[0]:
+                self.assertEqual(reader("GET", "k"), str(i).encode())
+                answers += 1
+            self.assertEqual(writer.reply(), str(i).encode())
+        self.assertGreater(answers, 0)
+        self.assertGreater(time.monotonic() - began, 0.49)
+        self.assertEqual(info(reader, "tree")["tree_slowed_turns"], "5")
+        self.assertEqual(reader("CONFIG", "SET", "write-slowdown-runs", "0"), "OK")
+        for i in range(200):
+            writer("SET", "k", i)
+        self.assertEqual(info(reader, "tree")["tree_slowed_turns"], "5")
+
+
 class Files(Case):
     """Our own: what is wrong with a directory is one clear line, and nothing is changed."""
 

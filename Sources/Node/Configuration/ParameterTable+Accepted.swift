@@ -11,10 +11,12 @@ extension ParameterTable {
         Parameter("appendonly", .yesNo, "no"),
         Parameter("appendfsync", .choice(["everysec", "always", "no"]), "everysec"),
         Parameter("appendfilename", .text(.notEmptyNotPath), "appendonly.aof", .immutable, .accepted),
-        // Three that Redis does not have: how the tree is kept (docs/durability.md).
+        // Those that Redis does not have: how the tree is kept (docs/durability.md).
         Parameter("flush-log-size", .memory(bytes), "67108864", .hidden),
         Parameter("block-cache-size", .memory(bytes), "8388608", [.immutable, .hidden]),
         Parameter("table-compression", .choice(["default", "none", "lz4", "zstd"]), "default", [.immutable, .hidden]),
+        Parameter("write-slowdown-debt", .integer(naturalInt32), "100", .hidden),
+        Parameter("write-slowdown-runs", .integer(naturalInt32), "30", .hidden),
         Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable),
         Parameter("no-appendfsync-on-rewrite", .yesNo, "no", [], .accepted),
         Parameter("auto-aof-rewrite-percentage", .integer(naturalInt32), "100", [], .accepted),

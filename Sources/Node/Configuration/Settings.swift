@@ -137,6 +137,8 @@ public final class Settings: Sendable {
     let flushLogBytes: Int
     let blockCacheBytes: Int
     let tableCompression: String
+    /// How far compaction may be behind before writers are slowed down.
+    let writePace: WritePace
     /// Where the log is, inside `directory`.
     public let appendDirectory: String
     public let syncPolicy: SyncPolicy
@@ -213,6 +215,8 @@ public final class Settings: Sendable {
         flushLogBytes = values.integer("flush-log-size")
         blockCacheBytes = values.integer("block-cache-size")
         tableCompression = values.text("table-compression")
+        writePace = WritePace(
+            debtPercent: values.integer("write-slowdown-debt"), runs: values.integer("write-slowdown-runs"))
         appendDirectory = values.text("appenddirname")
         syncPolicy =
             switch values.text("appendfsync") {

@@ -66,6 +66,13 @@ public final class Persistence: @unchecked Sendable {
         set { cs_store_u64(marks + 2, UInt64(newValue)) }
     }
 
+    /// How long clients that have written are not read, ms, because compaction is behind. Relaxed atomic.
+    @inline(__always)
+    var writeDelay: Int64 {
+        get { Int64(bitPattern: cs_load_u64(marks + 3)) }
+        set { cs_store_u64(marks + 3, UInt64(bitPattern: newValue)) }
+    }
+
     /// How long records gather unless somebody waits for them, microseconds.
     private static let gatheringTime = 5000
     private static let retryTime = 200_000
@@ -84,9 +91,9 @@ public final class Persistence: @unchecked Sendable {
         policyWord.initialize(to: policy.rawValue)
         flags = .allocate(capacity: Flag.count)
         flags.initialize(repeating: 0, count: Flag.count)
-        marks = .allocate(capacity: 3)
-        marks.initialize(repeating: 0, count: 2)
-        (marks + 2).initialize(to: 64 << 20)
+        marks = .allocate(capacity: 4)
+        marks.initialize(repeating: 0, count: 4)
+        flushBytes = 64 << 20
     }
 
     deinit {

@@ -101,7 +101,8 @@ extension Node {
         if let state = tree.state.withView({ SavedState($0) }) {
             persistence.releaseLog(before: state.logPosition + 1)
         }
-        persistence.keeper = TreeKeeper(keyspace, tree, persistence, sleep: doors.sleep, report: doors.log)
+        persistence.keeper = TreeKeeper(
+            keyspace, tree, persistence, settings.writePace, sleep: doors.sleep, report: doors.log)
         let values = TreeValues(tree, report: doors.log)
         persistence.values = values
         persistence.readers = ColdReaders(self, values)

@@ -5,15 +5,15 @@ import Storage
 import Synchronization
 
 /// Brings changed keys from memory to the tree, round by round, so that the log need not be kept (its segments go once
-/// a round has everything that is in them), and has the tree compacted. Two threads of the shell's.
+/// a round has everything that is in them). A thread of the shell's, and its compactor's.
 public final class TreeKeeper: @unchecked Sendable {
     private let keyspace: Keyspace
     let tree: Tree
+    let compactor: TreeCompactor
     private let persistence: Persistence
     private let report: @Sendable (LogLevel, String) -> Void
     private let sleep: @Sendable (Int) -> Void
     private let flushBell = Doorbell()
-    private let compactBell = Doorbell()
     private let flags: UnsafeMutablePointer<UInt32>
     private let progress = Mutex(RoundProgress())
     /// One round at a time.
@@ -26,8 +26,7 @@ public final class TreeKeeper: @unchecked Sendable {
     private enum Flag {
         static let stopping = 0
         static let flushEnded = 1
-        static let compactEnded = 2
-        static let count = 3
+        static let count = 2
     }
 
     /// How long nothing needs to be looked at, microseconds.
@@ -36,11 +35,12 @@ public final class TreeKeeper: @unchecked Sendable {
     private static let breath = 50
 
     init(
-        _ keyspace: Keyspace, _ tree: Tree, _ persistence: Persistence, sleep: @escaping @Sendable (Int) -> Void,
-        report: @escaping @Sendable (LogLevel, String) -> Void
+        _ keyspace: Keyspace, _ tree: Tree, _ persistence: Persistence, _ pace: WritePace,
+        sleep: @escaping @Sendable (Int) -> Void, report: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.keyspace = keyspace
         self.tree = tree
+        compactor = TreeCompactor(keyspace, tree, persistence, pace, sleep: sleep, report: report)
         self.persistence = persistence
         self.sleep = sleep
         self.report = report
@@ -83,14 +83,12 @@ public final class TreeKeeper: @unchecked Sendable {
         return attemptRound()
     }
 
-    /// Ends both threads; answers once they have ended.
+    /// Ends all threads; answers once they have ended.
     func stop() {
         cs_store_release_u32(flags + Flag.stopping, 1)
         flushBell.ring()
-        compactBell.ring()
-        while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 || cs_load_acquire_u32(flags + Flag.compactEnded) == 0 {
-            sleep(1000)
-        }
+        compactor.stop()
+        while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 { sleep(1000) }
     }
 
     // MARK: flushing
@@ -123,7 +121,7 @@ public final class TreeKeeper: @unchecked Sendable {
             let isEmpty = saved == 0
             progress.withLock { $0.emptyRounds = isEmpty ? $0.emptyRounds + 1 : 0 }
             progress.withLock { $0.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000) }
-            compactBell.ring()
+            compactor.roundEnded()
             return failure
         }
     }
@@ -178,33 +176,6 @@ public final class TreeKeeper: @unchecked Sendable {
             try run.add(key: record.key, stem: record.stem, value: record.value)
             saved += 1
         }
-    }
-
-    // MARK: compacting
-
-    /// The compactor's thread.
-    func runCompactor() {
-        while !isStopping {
-            do {
-                let dead = deadSpaces()
-                let didSomething = try tree.compact(
-                    { key, _ in dead.contains(key) }, shouldStop: { [self] in isStopping })
-                if didSomething { continue }
-            } catch {
-                report(.warning, "Compaction failed: \(error)")
-                sleep(500_000)
-            }
-            if isStopping { break }
-            compactBell.wait(microseconds: 1_000_000)
-        }
-        cs_store_release_u32(flags + Flag.compactEnded, 1)
-    }
-
-    /// Which records are about databases that have been emptied. A space is dead once neither the state that a crash
-    /// would bring back nor memory has it; what is not known yet is not.
-    private func deadSpaces() -> DeadSpaces {
-        let state = tree.state.withView { SavedState($0) }
-        return DeadSpaces(keyspace, state)
     }
 }
 
