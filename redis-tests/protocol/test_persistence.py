@@ -214,6 +214,57 @@ class Info(Case):
         self.assertGreater(int(after["aof_base_size"]), 0)
 
 
+class Backup(Case):
+    """Our own: a copy of the data directory by hard links, while clients write."""
+
+    def setUp(self):
+        if ts.REFERENCE:
+            self.skipTest("about Martlet's own files")
+
+    def write(self, port, told, stop):
+        c = Conn(type("At", (), {"port": port}))
+        while not stop.is_set():
+            n = told[0] + 1
+            c.send(pack("MULTI") + pack("SET", "a", n) + pack("RPUSH", "b", n) + pack("EXEC"))
+            for _ in range(4):
+                c.reply()
+            told[0] = n
+        c.close()
+
+    def test_a_copy_under_load(self):
+        server = self.start("--appendfsync", "everysec", "--io-threads", "2")
+        c, told, stop = self.conn(server), [0], threading.Event()
+        for i in range(500):
+            c("SET", "k%d" % i, "v" * 300)
+        thread = threading.Thread(target=self.write, args=(server.port, told, stop))
+        thread.start()
+        copies = []
+        try:
+            for i in range(4):
+                c("SET", "before", i)
+                c("SAVE" if i % 2 else "PING")
+                acknowledged = told[0]
+                self.assertEqual(c("BACKUP", "copy-%d" % i), "OK")
+                copies.append((acknowledged, told[0]))
+        finally:
+            stop.set()
+            thread.join()
+        self.assertRegex(c("BACKUP", "copy-0"), "^ERR .*File exists")
+        server.kill()
+        for i, (least, most) in enumerate(copies):
+            server.extra = ["--appendonly", "yes", "--appenddirname", "copy-%d" % i]
+            server.resume()
+            c = self.conn(server)
+            self.assertEqual(c("GET", "before"), str(i).encode())
+            self.assertEqual(c("DBSIZE"), 503 if int(c("EXISTS", "a")) else 501)
+            # All that was acknowledged before, nothing from after, no half of a transaction.
+            value = int(c("GET", "a") or 0)
+            self.assertLessEqual(least, value)
+            self.assertLessEqual(value, most + 1)
+            self.assertEqual([int(x) for x in c("LRANGE", "b", 0, -1)], list(range(1, value + 1)))
+            server.kill()
+
+
 class Slowing(Case):
     """Our own: whoever writes while compaction is behind waits, nobody else."""
 

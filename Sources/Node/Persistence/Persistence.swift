@@ -114,12 +114,13 @@ public final class Persistence: @unchecked Sendable {
     /// Has the writer wake a loop whose replies may go. Before `run`.
     public func connect(wake: @escaping @Sendable () -> Void) { state.withLock { $0.wake.append(wake) } }
 
-    // MARK: the flusher's
+    // MARK: those who save
 
     /// Waits until records up to this number are durable. False if they cannot be made so, or the writer ends.
     func makeDurable(upTo number: UInt64) -> Bool {
-        cs_store_release_u64(marks, number)
         while log.durable < number {
+            // Another thread may have asked for less after this one.
+            if cs_load_acquire_u64(marks) < number { cs_store_release_u64(marks, number) }
             if cs_load_u32(flags + Flag.failed) != 0 || cs_load_u32(flags + Flag.ended) != 0 { return false }
             bell.ring()
             sleep(500)

@@ -13,7 +13,7 @@ public final class Log: @unchecked Sendable {
         public init() {}
     }
 
-    private let files: any FileSystem
+    let files: any FileSystem
     private let directory: String
     private let identity: UInt64
     private let options: Options
@@ -148,7 +148,7 @@ public final class Log: @unchecked Sendable {
         }
     }
 
-    private func path(_ first: UInt64) -> String { directory + "/" + LogFormat.segmentName(first) }
+    func path(_ first: UInt64) -> String { directory + "/" + LogFormat.segmentName(first) }
 
     /// A segment is durable before the next one exists, so that only the last one can end early.
     private func beginSegmentIfNeeded() throws(DiskError) {
