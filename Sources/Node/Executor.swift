@@ -232,9 +232,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         slowTicks = slowThreshold
         persistence?.policy = settings.syncPolicy
         persistence?.flushBytes = settings.flushLogBytes
-        if let compactor = persistence?.keeper?.compactor, compactor.pace != settings.writePace {
-            compactor.pace = settings.writePace
-        }
+        persistence?.keeper?.adopt(settings)
         statistics.histogramStep = settings.latencyTracking ? 1 : 0
         for session in roster {
             session.pointee.rules.bulkBytesMax = settings.bulkBytesMax

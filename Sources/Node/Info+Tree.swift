@@ -12,6 +12,7 @@ extension Info {
         writing(figures, logged: Int64(clamping: persistence.log.bytes))
         reading(figures.cache, persistence.values)
         rounds(keeper.standing)
+        scrubbing(keeper.scrubber.figures)
     }
 
     private mutating func shape(_ figures: TreeStatistics) {
@@ -62,6 +63,14 @@ extension Info {
         add("tree_rounds", rounds.rounds)
         add("tree_last_round_seconds", rounds.seconds)
         add("tree_last_round_failure", rounds.failure.map(Info.line) ?? "none")
+    }
+
+    private mutating func scrubbing(_ figures: Scrubber.Figures) {
+        add("tree_scrub_in_progress", figures.isAtWork ? 1 : 0)
+        add("tree_scrub_rounds", figures.rounds)
+        add("tree_scrub_last_round", figures.lastRound)
+        add("tree_scrubbed_bytes", figures.bytes)
+        add("tree_scrub_damage", figures.damage)
     }
 
     /// Paths of the configuration may have line ends in them.

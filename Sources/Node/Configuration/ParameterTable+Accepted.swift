@@ -17,6 +17,8 @@ extension ParameterTable {
         Parameter("table-compression", .choice(["default", "none", "lz4", "zstd"]), "default", [.immutable, .hidden]),
         Parameter("write-slowdown-debt", .integer(naturalInt32), "100", .hidden),
         Parameter("write-slowdown-runs", .integer(naturalInt32), "30", .hidden),
+        Parameter("scrub-rate", .memory(bytes), "1048576", .hidden),
+        Parameter("scrub-interval", .integer(naturalInt32), "604800", .hidden),
         Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable),
         Parameter("no-appendfsync-on-rewrite", .yesNo, "no", [], .accepted),
         Parameter("auto-aof-rewrite-percentage", .integer(naturalInt32), "100", [], .accepted),

@@ -139,6 +139,7 @@ public final class Settings: Sendable {
     let tableCompression: String
     /// How far compaction may be behind before writers are slowed down.
     let writePace: WritePace
+    let scrubTerms: ScrubTerms
     /// Where the log is, inside `directory`.
     public let appendDirectory: String
     public let syncPolicy: SyncPolicy
@@ -217,6 +218,8 @@ public final class Settings: Sendable {
         tableCompression = values.text("table-compression")
         writePace = WritePace(
             debtPercent: values.integer("write-slowdown-debt"), runs: values.integer("write-slowdown-runs"))
+        scrubTerms = ScrubTerms(
+            bytesPerSecond: values.integer("scrub-rate"), intervalSeconds: Int64(values.integer("scrub-interval")))
         appendDirectory = values.text("appenddirname")
         syncPolicy =
             switch values.text("appendfsync") {

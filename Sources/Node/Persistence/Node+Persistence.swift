@@ -42,6 +42,7 @@ extension Node {
         doors.spawn("log", .usual) { persistence.run() }
         doors.spawn("flush", .usual) { keeper.runFlusher() }
         doors.spawn("compact", .idle) { keeper.compactor.runIdle() }
+        doors.spawn("scrub", .idle) { keeper.scrubber.run(whenLogIsDamaged: { keeper.requestRound() }) }
         doors.spawn("compact-2", .usual) { keeper.compactor.runHelper() }
     }
 

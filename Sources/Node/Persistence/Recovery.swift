@@ -103,6 +103,7 @@ extension Node {
         }
         persistence.keeper = TreeKeeper(
             keyspace, tree, persistence, settings.writePace, sleep: doors.sleep, report: doors.log)
+        persistence.keeper?.scrubber.terms = settings.scrubTerms
         let values = TreeValues(tree, report: doors.log)
         persistence.values = values
         persistence.readers = ColdReaders(self, values)

@@ -10,6 +10,7 @@ public final class TreeKeeper: @unchecked Sendable {
     private let keyspace: Keyspace
     let tree: Tree
     let compactor: TreeCompactor
+    let scrubber: Scrubber
     private let persistence: Persistence
     private let report: @Sendable (LogLevel, String) -> Void
     private let sleep: @Sendable (Int) -> Void
@@ -41,6 +42,7 @@ public final class TreeKeeper: @unchecked Sendable {
         self.keyspace = keyspace
         self.tree = tree
         compactor = TreeCompactor(keyspace, tree, persistence, pace, sleep: sleep, report: report)
+        scrubber = Scrubber(tree, persistence.log, sleep: sleep, report: report)
         self.persistence = persistence
         self.sleep = sleep
         self.report = report
@@ -88,6 +90,7 @@ public final class TreeKeeper: @unchecked Sendable {
         cs_store_release_u32(flags + Flag.stopping, 1)
         flushBell.ring()
         compactor.stop()
+        scrubber.stop()
         while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 { sleep(1000) }
     }
 

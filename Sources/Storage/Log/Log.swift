@@ -15,7 +15,7 @@ public final class Log: @unchecked Sendable {
 
     let files: any FileSystem
     private let directory: String
-    private let identity: UInt64
+    let identity: UInt64
     private let options: Options
 
     // Under the lock.
