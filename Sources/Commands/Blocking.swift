@@ -68,6 +68,8 @@ public struct Aftermath: OptionSet, Sendable {
     public static let ready = Aftermath(rawValue: 1)
     /// The client waits: the command is not finished.
     public static let waits = Aftermath(rawValue: 2)
+    /// It took a key for absent whose value cannot be read: what it has replied is not true.
+    public static let unreadable = Aftermath(rawValue: 4)
 }
 
 extension Call {

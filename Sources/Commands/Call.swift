@@ -33,6 +33,8 @@ public struct CallState {
     public var deniesWaiting = false
     /// What is left to do when the command's function has returned, before its locks are released.
     public var aftermath: Aftermath = []
+    /// The output's mark before the command's reply.
+    public var replyStart = 0
     /// The command is run once more for a client that waited, because this key (a view into the wait's own
     /// memory) may have what it waits for.
     public var isServing = false

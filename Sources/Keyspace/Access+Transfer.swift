@@ -28,6 +28,8 @@ extension Access {
         let moved = Entry.make(target.header(like: old, dot), key: newKey.view, valueCount: old.valueCount)
         memcpy(moved.value, old.value, old.valueCount)
         old.release()
+        // The tree has its pieces under the old name only.
+        _ = moved.forgetSaved()
         let replaced = target.tables.pointee.entries.find(newKey)
         target.install(moved, newKey, replaced)
         if replaced != nil { target.notify(.new, "new", newKey) }

@@ -38,13 +38,11 @@ extension Access {
     }
 
     /// Gives the value at `slot` another form with the same contents (packed to pieces): the value area is
-    /// made anew, to be written by the caller; what the old one pointed to is the caller's to free before.
+    /// made anew, to be written by the caller; what the old one pointed to is the caller's to free, pieces afterwards.
     /// No mutation: contents, dot and deadline stay.
     public func recast(_ slot: Slot, _ key: Key, _ encoding: Encoding, valueCount: Int) -> Entry {
         let old = Table.entry(slot)
-        let entry = remade(slot, key, valueCount, old.dot, old.deadline)
-        entry.setEncoding(encoding)
-        return entry
+        return remade(slot, key, valueCount, old.dot, old.deadline, encoding)
     }
 
     /// Makes the key hold a value built elsewhere (by `Entry.makeDetached` for this very key), replacing what is

@@ -74,7 +74,7 @@ public struct Access {
     @inline(never)
     func expire(_ slot: Slot, _ key: Key) {
         if cs_load_u32(&shared.pointee.keepsExpired) != 0 {
-            partition.pointee.hidesExpired = true
+            partition.pointee.hidesKeys = true
             return
         }
         removeExpired(slot, key)
@@ -233,20 +233,23 @@ public struct Access {
     /// Adds an entry for a key that is not there. Invalidates slots.
     @inline(__always)
     func insert(_ entry: Entry, _ key: Key) {
-        if _slowPath(partition.pointee.hidesExpired) { dropHidden(key) }
+        if _slowPath(partition.pointee.hidesKeys) { dropHidden(key) }
         tables.pointee.entries.insert(entry, hash: key.hash, shared.pointee.reclaimer)
         if database == 0 { partition.pointee.slots[key.slot & 63].keys &+= 1 }
         if _slowPath(entry.hasDeadline) { track(entry, key) }
         notify(.new, "new", key)
     }
 
-    /// Frees an entry of the key that `find` hid because of a pause: another is about to take its place. A
-    /// command that writes can meet one when a pause begins, by another loop, while its batch runs.
+    /// Frees an entry of the key that `find` hid because of a pause, or because its value cannot be read: another is
+    /// about to take its place. A command that writes can meet one when a pause begins, by another loop, while its batch
+    /// runs.
     @inline(never)
     private func dropHidden(_ key: Key) {
         guard let slot = tables.pointee.entries.find(key) else { return }
-        partition.pointee.expired &+= 1
-        notify(.expired, "expired", key)
+        if !Table.entry(slot).isAway {
+            partition.pointee.expired &+= 1
+            notify(.expired, "expired", key)
+        }
         free(unlink(slot, key), .expiry)
     }
 
@@ -324,12 +327,18 @@ public struct Access {
         return true
     }
 
-    /// The entry with the same value in a block of another size, or with or without a deadline.
+    /// The entry with the same value in a block of another size, or with or without a deadline; or, for a value of
+    /// another form, with room for it.
     @inline(never)
-    func remade(_ slot: Slot, _ key: Key, _ valueCount: Int, _ dot: Dot, _ deadline: Int64?) -> Entry {
+    func remade(
+        _ slot: Slot, _ key: Key, _ valueCount: Int, _ dot: Dot, _ deadline: Int64?, _ encoding: Encoding? = nil
+    ) -> Entry {
         let old = Table.entry(slot)
+        // The same version in another form was written when it was.
+        let wall = dot == old.dot ? old.timestamp : moment.wall
         let header = Entry.Header(
-            type: old.type, encoding: old.encoding, dot: dot, moment: moment, deadline: deadline)
+            type: old.type, encoding: encoding ?? old.encoding, dot: dot,
+            moment: Moment(wall: wall, stamp: moment.stamp), deadline: deadline)
         let entry = Entry.make(header, key: old.key, valueCount: valueCount)
         memcpy(entry.value, old.value, min(valueCount, old.valueCount))
         exchange(slot, key, old, entry)

@@ -5,7 +5,7 @@ import Causality
 /// A key and its value: one block of memory, whatever the value's size class allows to live inside.
 ///
 ///     offset 0   meta word: type 4 bits | encoding 4 | wide 1 | deadline 1 | unsaved 1 | saved 1 | away 1
-///                           | 3 unused
+///                           | round 2 (of the save that the tree has it from: `SaveRound`) | 1 unused
 ///                           | key length 8 | value length 10 | dot: actor 6, counter 24
 ///            8   write time 42 bits (ms since 2020) | access stamp 22 bits
 ///           16   only if wide: dot 8 bytes, key length 4, value length 4
@@ -30,6 +30,10 @@ public struct Entry {
         static let saved: UInt64 = 1 << 11
         static let marks = unsaved | saved
         static let away: UInt64 = 1 << 12
+        static let roundShift: UInt64 = 13
+        static let round: UInt64 = 3 << roundShift
+        /// All that says what the tree has of the entry.
+        static let saving = marks | round
         static let keyShift: UInt64 = 16
         static let valueShift: UInt64 = 24
         static let actorShift: UInt64 = 34

@@ -75,7 +75,7 @@ public struct Eviction {
                 let table = victims == .volatileKeys ? tables.pointee.expiring : tables.pointee.entries
                 for _ in 0..<min(samples, table.count) {
                     guard let entry = table.random(&random) else { break }
-                    if victims == .savedValues && !entry.mayGo { continue }
+                    if victims == .savedValues && !entry.mayGo(keyspace.shared.pointee.openRound) { continue }
                     add(entry, database, moment)
                     seen += 1
                 }

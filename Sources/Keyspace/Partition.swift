@@ -17,9 +17,9 @@ public struct Partition {
     public let databases: PartitionDatabases
     public let slots: UnsafeMutablePointer<SlotCounters>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
-    /// Keys past their deadline have been hidden, not removed (CLIENT PAUSE): a key that was not found may
-    /// be there. Never taken back: it costs an insertion one look.
-    var hidesExpired = false
+    /// Keys that are there have been hidden: past their deadline while nothing may be removed (CLIENT PAUSE), or with
+    /// a value that cannot be read. Never taken back: it costs an insertion one look.
+    var hidesKeys = false
     /// Mutations have been recorded that the sink was not told to commit.
     var hasOpenRecord = false
     /// Lookups by reading commands that found a key, and that did not.
@@ -34,7 +34,8 @@ public struct Partition {
     var tellsEveryChange = false
     /// No deadline in any database is earlier than this. Written under the lock, read without.
     var earliestDeadline = Int64.max
-    /// While its changes are being saved: names of saved keys that went before it was their turn.
+    /// While its changes are being saved: names of keys and pieces that have gone since the cut, for this very save
+    /// (a later one would take what this one writes again under the same names).
     var lateRemovals: UnsafeMutablePointer<ByteBuffer>?
     /// The number of the next space (`PartitionDatabase.space`).
     var nextSpace: UInt64 = 1 << 32
@@ -198,6 +199,8 @@ public struct KeyspaceShared {
     var awayCount: UInt64 = 0
     /// Who brings them back; set before the first may go.
     public var loader: ValueLoader?
+    /// The round of saving that is under way (`SaveRound`). Relaxed atomic.
+    var roundWord: UInt32 = 0
     /// Relaxed atomic; see `takesAnyChecksum`.
     var ignoresChecksums: UInt32 = 0
 

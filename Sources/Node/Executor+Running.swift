@@ -221,6 +221,7 @@ extension Executor {
         state.pointee.arguments = words
         state.pointee.argumentCount = count
         state.pointee.output = output
+        state.pointee.replyStart = output.pointee.mark
         state.pointee.version = session.pointee.version
         state.pointee.database = session.pointee.database
         state.pointee.command = command

@@ -126,6 +126,7 @@ extension Executor {
             collectKeys(command, into: &ignored)
         }
         command.pointee.run(UnsafeMutableRawPointer(state))
+        refuseUnreadable()
         if remembers(session, command) { rememberKeys(session) }
         let taken = ticks &- started
         statistics.count(command.pointee.index, ticks: taken)

@@ -105,8 +105,6 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Of each command, whether it may do without values.
     let valueless: [Bool]
     var valueBuffer = ValueBuffer()
-    /// The running command did not find a value that is there, because it cannot be read.
-    var hasMissedValue = false
     /// Clients that wait until there is room in memory.
     var waitingForRoom: [SessionPointer] = []
     /// What is on disk is being read: commands are answered LOADING.

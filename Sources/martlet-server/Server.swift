@@ -92,7 +92,11 @@ final class Server: @unchecked Sendable {
     /// The data directory, if there is to be one.
     private func openDirectory(_ node: Node) throws -> DataDirectory? {
         do {
-            return try node.openDirectory()
+            let directory = try node.openDirectory()
+            // Sets and hashes are cut into pieces by hashes of their members: pieces that were saved fit again. Nobody has
+            // hashed anything yet.
+            if let directory { cs_hash_derive_secrets(directory.identity) }
+            return directory
         } catch {
             throw StartError(text: "cannot start from the data directory: \(error)")
         }

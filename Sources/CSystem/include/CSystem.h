@@ -356,8 +356,10 @@ void cs_sha256(const uint8_t *p, size_t n, uint8_t *digest);
 /// Fills n bytes with what nobody can predict.
 void cs_secret_bytes(uint8_t *p, size_t n);
 
-/// Secrets of cs_hash: random per process (hash flooding), fixed only by tests.
+/// Secrets of cs_hash: random per process (hash flooding), unless they are derived from something that nobody outside
+/// knows, before anything has been hashed. Tests fix them.
 extern uint64_t cs_hash_secrets[4];
+void cs_hash_derive_secrets(uint64_t secret);
 void cs_hash_fix_secrets(uint64_t seed);
 
 CS_INLINE uint64_t cs_read8(const uint8_t *p) { uint64_t v; memcpy(&v, p, 8); return v; }

@@ -27,8 +27,7 @@ extension Mutation {
             let place = access.tables.pointee.entries.find(key)
             // A value that was saved while it changed may be newer than the log's place where replaying begins.
             if place.map({ suits(Table.entry($0)) }) ?? true {
-                apply(to: access, key, place)
-                access.settleDot(key, dot)
+                change(access, key, place)
             }
         }
         counters.pointee.writes = dot.counter
@@ -47,6 +46,25 @@ extension Mutation {
         case .hash: entry.type == .hash
         case .stream: entry.type == .stream
         default: true
+        }
+    }
+
+    private func change(_ access: Access, _ key: Key, _ place: Table.Slot?) {
+        var place = place
+        if needsValue, let there = place {
+            // What is missing of a value that cannot be read must not look like a value.
+            guard let present = access.present(there, key) else { return }
+            place = present
+        }
+        apply(to: access, key, place)
+        access.settleDot(key, dot)
+    }
+
+    /// Whether the change is one to the value, rather than another value.
+    private var needsValue: Bool {
+        switch change {
+        case .putString, .putRawString, .putInteger, .putValue, .putObject, .delete, .flush, .swap: false
+        case .splice, .deadline, .add, .raise, .list, .set, .sortedSet, .hash, .stream: true
         }
     }
 
@@ -119,6 +137,8 @@ extension Access {
     /// Exchanges one slot's keys between this database and another.
     func swapSlot(_ slot: Int, with other: Int) {
         let target = Access(partition, database: other, moment: moment)
+        bringBackAll(of: slot)
+        target.bringBackAll(of: slot)
         let mine = entries(of: slot, database)
         let theirs = entries(of: slot, other)
         unlinkAll(mine)
@@ -128,9 +148,20 @@ extension Access {
         emitSlot(slot, .swap(with: other))
     }
 
+    /// The slot's values are about to get other names, under which the tree does not have them.
+    private func bringBackAll(of slot: Int) {
+        if tables.pointee.awayCount == 0 { return }
+        let keys = entries(of: slot, database).filter(\.isAway).map(\.key.bytes)
+        for key in keys { _ = key.withView { find(Key($0)) } }
+    }
+
     private func place(_ entry: Entry) {
         let key = Key(entry.key)
+        // The tree has its pieces under the old name only.
+        _ = entry.forgetSaved()
         insert(entry, key)
+        // One that could not be read stays unreadable.
+        if entry.isAway { countAway(1) }
         noteUnsaved(key)
         if partition.pointee.observers == 0 { return }
         tellWatchers(entry.key)

@@ -14,8 +14,13 @@ public struct PartitionSave: ~Copyable {
     /// Which list is being saved, and its next key.
     private var list = 0
     private var next = 0
+    private let round: SaveRound
     /// Records found so far.
     private var records = RecordBatch()
+    /// The large value that is being saved.
+    private var value = ValueSaving()
+    /// It is complete, and its pieces are to go to the records; its key's stem.
+    private var completed: [UInt8]?
 
     /// How many keys a slice looks at, and after how many bytes it ends.
     private static let sliceKeys = 128
@@ -25,6 +30,7 @@ public struct PartitionSave: ~Copyable {
     public init(_ keyspace: Keyspace, partition index: Int, cut: inout PartitionCut) {
         partition = keyspace.partitions + index
         databases = keyspace.databaseCount
+        round = keyspace.shared.pointee.openRound
         Partition.lock(partition)
         cut = PartitionCut(partition, databases: databases)
         for database in 0..<databases { take(partition.pointee.databases + database) }
@@ -41,9 +47,14 @@ public struct PartitionSave: ~Copyable {
             taken.lists.append(TakenKeys.List(space: tables.pointee.space, hashes: unsaved.pointee.changed))
             unsaved.pointee.changed = []
         }
-        taken.removed += unsaved.pointee.removed.view.bytes
-        records.addRemoved(unsaved.pointee.removed.view)
+        note(removed: unsaved.pointee.removed.view)
         unsaved.pointee.removed.truncate(to: 0)
+    }
+
+    /// Names, each with its length before it.
+    private mutating func note(removed names: ByteView) {
+        taken.removed += names.bytes
+        records.addRemoved(names)
     }
 
     private static func markAll(_ tables: UnsafeMutablePointer<PartitionDatabase>) {
@@ -63,13 +74,36 @@ public struct PartitionSave: ~Copyable {
         Partition.lock(partition)
         takeLateRemovals()
         // A list whose database was emptied meanwhile is about nothing.
-        if let tables = find(keys.space) { slice(tables, keys) } else { next = keys.hashes.count }
+        if let tables = find(keys.space) {
+            slice(tables, keys)
+        } else {
+            next = keys.hashes.count
+            value.abandon()
+        }
         Partition.unlock(partition)
+        takePieces()
         if next == keys.hashes.count {
             list += 1
             next = 0
         }
         return list < taken.lists.count
+    }
+
+    /// Puts the records of a large value's pieces, which nobody can change any more, to the others.
+    private mutating func takePieces() {
+        guard let stem = completed.take() else { return }
+        var saved = ValueSaving()
+        swap(&saved, &value)
+        stem.withView { stem in
+            saved.forEachRecord { id, record in
+                if let record { records.add(stem, piece: id, record) } else { remove(id, of: stem) }
+            }
+        }
+    }
+
+    private mutating func remove(_ piece: UInt64, of stem: ByteView) {
+        records.add(stem, piece: piece, nil)
+        taken.noteRemoved(stem, piece: piece)
     }
 
     /// What is to go to the tree, by key. After `finish`.
@@ -80,7 +114,7 @@ public struct PartitionSave: ~Copyable {
     /// In the order of events: what comes back after it went is saved by a later slice.
     private mutating func takeLateRemovals() {
         guard let late = partition.pointee.lateRemovals, late.pointee.count > 0 else { return }
-        records.addRemoved(late.pointee.view)
+        note(removed: late.pointee.view)
         late.pointee.truncate(to: 0)
     }
 
@@ -102,23 +136,42 @@ public struct PartitionSave: ~Copyable {
     private mutating func slice(_ tables: UnsafeMutablePointer<PartitionDatabase>, _ list: TakenKeys.List) {
         let start = records.bytes
         let end = min(list.hashes.count, next + PartitionSave.sliceKeys)
-        while next < end && records.bytes - start < PartitionSave.sliceBytes {
-            tables.pointee.entries.forEachLike(list.hashes[next]) { entry in
-                if entry.isUnsaved { save(entry, list.space) }
+        while next < end && completed == nil && records.bytes - start < PartitionSave.sliceBytes {
+            guard let entry = tables.pointee.entries.firstUnsaved(list.hashes[next]) else {
+                next += 1
+                // What was begun is gone: another value may be where it was.
+                value.abandon()
+                continue
             }
-            next += 1
+            if !save(entry, tables, list.space) { return }
         }
     }
 
-    private mutating func save(_ entry: Entry, _ space: UInt64) {
+    /// Answers false if more of a large value is to be saved by the next slice.
+    private mutating func save(
+        _ entry: Entry, _ tables: UnsafeMutablePointer<PartitionDatabase>, _ space: UInt64
+    ) -> Bool {
+        let isLarge = entry.encoding == .pieces
+        if !isLarge { value.abandon() }
+        if isLarge && !value.slice(entry) { return false }
         let key = entry.key
         let slot = Int(cs_key_slot(key.start, key.count))
         records.add {
             StoredKey.append(slot: slot, space: space, key, to: &$0)
         } value: {
-            SavedEntry.write(entry, to: &$0)
+            SavedEntry.write(entry, large: isLarge ? value.head : nil, to: &$0)
         }
-        entry.setMarks(Entry.Bit.marks, to: Entry.Bit.saved)
+        let gone = tables.pointee.unsaved.pointee.takeReplaced(key)
+        if isLarge || !gone.isEmpty {
+            let stem = records.lastKey
+            // Before the new value's pieces, which may have the same numbers.
+            stem.withView { stem in
+                for id in gone { remove(id, of: stem) }
+            }
+            if isLarge { completed = stem }
+        }
+        entry.setMarks(Entry.Bit.saving, to: Entry.Bit.saved | round.bits)
+        return true
     }
 }
 
@@ -131,8 +184,16 @@ public struct TakenKeys: Sendable {
     }
 
     var lists: [List] = []
-    /// Each with its length before it.
+    /// Names of keys and pieces, each with its length before it.
     var removed: [UInt8] = []
+
+    fileprivate mutating func noteRemoved(_ stem: ByteView, piece: UInt64) {
+        var name = ByteBuffer(capacity: stem.count + StoredKey.pieceBytes)
+        StoredKey.append(stem, piece: piece, to: &name)
+        var counted = ByteBuffer(capacity: name.count + 4)
+        counted.append(counted: name.view)
+        removed += counted.view.bytes
+    }
 
     /// Gives it back after a failure: it is to be saved again.
     public func giveBack(to keyspace: Keyspace, partition index: Int) {
@@ -144,7 +205,7 @@ public struct TakenKeys: Sendable {
             tables.pointee.unsaved.pointee.changed += list.hashes
             for hash in list.hashes {
                 tables.pointee.entries.forEachLike(hash) { entry in
-                    if Key(entry.key).hash == hash { entry.setMarks(0, to: Entry.Bit.unsaved) }
+                    if Key(entry.key).hash == hash { entry.becomeUnsaved() }
                 }
             }
         }
@@ -161,6 +222,14 @@ public struct TakenKeys: Sendable {
             guard let parts = StoredKey.parse(name, key: &key) else { continue }
             partition.pointee.find(space: parts.space, databases)?.pointee.unsaved.pointee.removed.append(counted: name)
         }
+    }
+}
+
+extension Entry {
+    /// What a save took of the entry has not come to the tree: all of it is to be saved again.
+    fileprivate func becomeUnsaved() {
+        setMarks(0, to: Bit.unsaved)
+        if encoding == .pieces && pieces.isSaved(head) { pieces.makeDirty(head, nil) }
     }
 }
 
@@ -191,6 +260,16 @@ public struct PartitionCut: Equatable, Sendable {
 }
 
 extension Table {
+    /// An unsaved entry with this hash.
+    fileprivate func firstUnsaved(_ hash: UInt64) -> Entry? {
+        var found: Entry?
+        forEachLike(hash) { entry in
+            // What only looks like it is in another list, and would not be given back with this one.
+            if found == nil && entry.isUnsaved && cs_hash(entry.key.start, entry.key.count) == hash { found = entry }
+        }
+        return found
+    }
+
     /// Visits the entries whose hash may be this one.
     func forEachLike(_ hash: UInt64, _ body: (Entry) -> Void) {
         for word in [mainWord, nextWord] where word != 0 {

@@ -38,6 +38,19 @@ public struct RecordBatch: ~Copyable {
             Place(offset: offset, keyCount: middle - offset, stem: middle - offset, valueCount: data.count - middle))
     }
 
+    /// The name of what was added last.
+    var lastKey: [UInt8] { places.last.map { record($0).key.bytes } ?? [] }
+
+    /// Adds a piece of the key with this stem; nil: its record is to go.
+    mutating func add(_ stem: ByteView, piece: UInt64, _ value: ByteView?) {
+        let offset = data.count
+        StoredKey.append(stem, piece: piece, to: &data)
+        let middle = data.count
+        if let value { data.append(value) }
+        places.append(
+            Place(offset: offset, keyCount: middle - offset, stem: stem.count, valueCount: value?.count ?? -1))
+    }
+
     /// Adds that keys are gone, each with its length before it.
     mutating func addRemoved(_ names: ByteView) {
         var at = 0

@@ -11,11 +11,25 @@ extension Entry {
     @inline(__always)
     public var isAway: Bool { meta & Bit.away != 0 }
 
-    /// Whether the value may go, and is worth it.
-    var mayGo: Bool {
-        meta & (Bit.marks | Bit.away) == Bit.saved && encoding != .pieces && encoding != .integer
-            && (valueCount >= Entry.worthBytes || encoding == .block || encoding == .packedBlock
-                || encoding == .integersBlock)
+    /// Whether the value may go, and is worth it. `open`: the round of saving that is under way.
+    func mayGo(_ open: SaveRound) -> Bool {
+        if meta & (Bit.marks | Bit.away) != Bit.saved { return false }
+        if open != .none && meta & Bit.round == open.bits { return false }
+        return switch encoding {
+        case .integer: false
+        case .block, .packedBlock, .integersBlock, .pieces: true
+        case .bytes, .rawBytes, .packed, .integers: valueCount >= Entry.worthBytes
+        }
+    }
+
+    /// An entry whose value is away; `pieces`: the ids of a large one's pieces.
+    static func makeAway(_ header: Header, _ key: ByteView, _ pieces: [UInt64]) -> Entry {
+        var numbers = ByteBuffer(capacity: 16)
+        PieceNumbers.append(pieces, to: &numbers)
+        let entry = make(header, key: key, valueCount: numbers.count)
+        memcpy(entry.value, numbers.view.start, numbers.count)
+        entry.setMarks(0, to: Bit.saved | Bit.away)
+        return entry
     }
 
     /// Values shorter than this stay: what remains of the entry takes as much.
@@ -41,7 +55,16 @@ extension Access {
             return nil
         }
         if !entry.isAway || moment.stamp & AccessStamp.needsNoValue != 0 { return slot }
-        guard let loader = shared.pointee.loader, loader.load(self, key) else { return nil }
+        return present(slot, key)
+    }
+
+    /// The key's slot once its value is in memory; nil if it cannot be read: whoever writes the key anew replaces it.
+    func present(_ slot: Slot, _ key: Key) -> Slot? {
+        if !Table.entry(slot).isAway { return slot }
+        guard let loader = shared.pointee.loader, loader.load(self, key) else {
+            partition.pointee.hidesKeys = true
+            return nil
+        }
         return tables.pointee.entries.find(key)
     }
 
@@ -59,28 +82,32 @@ extension Access {
     public func setAside(_ key: Key) -> Bool {
         guard let slot = tables.pointee.entries.find(key) else { return false }
         let old = Table.entry(slot)
-        if !old.mayGo { return false }
+        if !old.mayGo(shared.pointee.openRound) { return false }
         let header = Entry.Header(
             type: old.type, encoding: .bytes, dot: old.dot, moment: Moment(wall: old.timestamp, stamp: old.accessStamp),
             deadline: old.deadline)
-        let entry = Entry.make(header, key: old.key, valueCount: 0)
-        entry.setMarks(0, to: Entry.Bit.saved | Entry.Bit.away)
-        replace(slot, key, old, with: entry)
+        replace(slot, key, old, with: Entry.makeAway(header, old.key, old.savedPieceIDs))
         countAway(1)
         return true
     }
 
-    /// Puts a value back that has been read. Answers false if the bytes are not the key's value: of another version,
-    /// or none. True also if it is back, or gone, already.
-    public func bringBack(_ key: Key, _ head: SavedEntry, of dot: Dot) -> Bool {
-        guard let slot = tables.pointee.entries.find(key) else { return true }
+    /// Puts a value back that has been read, a large one with `value`, which is taken over. Answers false if it is not
+    /// the key's: of another version, or none. True also if it is back, or gone, already.
+    public func bringBack(_ key: Key, _ head: SavedEntry, _ value: StoredValue?, of dot: Dot) -> Bool {
+        guard let slot = tables.pointee.entries.find(key), Table.entry(slot).isAway, Table.entry(slot).dot == dot else {
+            value?.free()
+            return true
+        }
         let old = Table.entry(slot)
-        if !old.isAway || old.dot != dot { return true }
-        guard head.dot == dot, let made = make(key, head), made.type == old.type else { return false }
-        let entry = stamped(made, key, dot, Moment(wall: old.timestamp, stamp: old.accessStamp))
-        entry.setMarks(0, to: Entry.Bit.saved)
+        let moment = Moment(wall: old.timestamp, stamp: old.accessStamp)
+        guard head.dot == dot, let entry = make(key, head, value, moment) else { return false }
+        if entry.type != old.type {
+            entry.destroy()
+            return false
+        }
         replace(slot, key, old, with: entry)
         countAway(-1)
+        if value?.isDirty ?? false { noteUnsaved(entry, key.hash) }
         return true
     }
 
@@ -96,7 +123,7 @@ extension Access {
         if old.hasDeadline {
             Table.replace(tables.pointee.expiring.find(old, hash: key.hash).unsafelyUnwrapped, with: new)
         }
-        old.destroy()
+        free(old)
     }
 }
 

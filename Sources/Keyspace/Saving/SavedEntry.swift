@@ -25,15 +25,15 @@ public struct SavedEntry {
     /// What follows.
     let body: ByteView
 
-    /// Appends an entry's head.
-    static func write(_ entry: Entry, to output: inout ByteBuffer) {
+    /// Appends an entry's head. `large`: what a large value says besides its pieces, if those are saved one by one.
+    static func write(_ entry: Entry, large: ByteView? = nil, to output: inout ByteBuffer) {
         let kind: Kind =
             switch entry.encoding {
             case .integer: .integer
             case .bytes: .text
             case .rawBytes, .block: .rawText
             case .packed, .packedBlock, .integers, .integersBlock: .object
-            case .pieces: .object
+            case .pieces: large == nil ? .object : .pieces
             }
         let deadline = entry.deadline
         output.append(kind.rawValue | (deadline == nil ? 0 : hasDeadline))
@@ -46,7 +46,10 @@ public struct SavedEntry {
         switch kind {
         case .integer: output.append(signedVarint: entry.integer)
         case .text, .rawText: output.append(entry.stringBytes.unsafelyUnwrapped)
-        case .object, .pieces: Payload.writeObject(entry, to: &output)
+        case .object: Payload.writeObject(entry, to: &output)
+        case .pieces:
+            output.append(entry.type.rawValue)
+            output.append(large.unsafelyUnwrapped)
         }
     }
 
@@ -68,6 +71,17 @@ public struct SavedEntry {
         }
         body = bytes.slice(at, bytes.count)
     }
+
+    /// Of a large value, its type, and its own part for `StoredValueLoader`. Nil: the head is the value.
+    public var large: (type: ValueType, head: ByteView)? {
+        guard kind == .pieces, body.count > 0, let type = ValueType(rawValue: body[0]), type != .string else {
+            return nil
+        }
+        return (type, body.slice(1, body.count))
+    }
+
+    /// The value's pieces have records of their own.
+    public var isLarge: Bool { kind == .pieces }
 }
 
 extension ByteView {
@@ -78,18 +92,40 @@ extension ByteView {
 }
 
 extension Access {
-    /// Puts a key that the tree has into the tables, as it was saved; the key is not there. Answers false if the bytes
-    /// are no value.
-    public func adopt(_ key: Key, _ head: SavedEntry) -> Bool {
-        guard let made = make(key, head) else { return false }
-        let moment = Moment(wall: head.timestamp, stamp: self.moment.stamp)
-        let entry = stamped(made, key, head.dot, moment)
-        entry.setMarks(Entry.Bit.saved, to: Entry.Bit.saved)
+    /// Puts a key that the tree has into the tables, as it was saved; the key is not there. `value`: of a large one,
+    /// taken over. Answers false if the bytes are no value.
+    public func adopt(_ key: Key, _ head: SavedEntry, _ value: StoredValue? = nil) -> Bool {
+        guard let entry = make(key, head, value, Moment(wall: head.timestamp, stamp: moment.stamp)) else {
+            return false
+        }
         insert(entry, key)
+        if value?.isDirty ?? false { noteUnsaved(entry, key.hash) }
         return true
     }
 
-    func make(_ key: Key, _ head: SavedEntry) -> Entry? {
+    /// The same for a large value that stays where it is. `pieces`: the ids of its pieces, ascending.
+    public func adoptAway(_ key: Key, _ head: SavedEntry, pieces: [UInt64]) -> Bool {
+        guard let type = head.large?.type else { return false }
+        let header = Entry.Header(
+            type: type, encoding: .bytes, dot: head.dot, moment: Moment(wall: head.timestamp, stamp: moment.stamp),
+            deadline: head.deadline)
+        insert(Entry.makeAway(header, key.view, pieces), key)
+        countAway(1)
+        return true
+    }
+
+    /// The entry that was saved, in no table yet. Nil if the bytes are no value; a large one is freed then.
+    func make(_ key: Key, _ head: SavedEntry, _ value: StoredValue?, _ moment: Moment) -> Entry? {
+        guard let made = makeUnstamped(key, head, value) else {
+            value?.free()
+            return nil
+        }
+        let entry = stamped(made, key, head.dot, moment)
+        entry.setMarks(0, to: Entry.Bit.saved)
+        return entry
+    }
+
+    private func makeUnstamped(_ key: Key, _ head: SavedEntry, _ value: StoredValue?) -> Entry? {
         switch head.kind {
         case .text: return makeText(key, head, .bytes)
         case .rawText: return makeText(key, head, .rawBytes)
@@ -100,7 +136,7 @@ extension Access {
             entry.integer = value
             return entry
         case .object: return try? Payload.readObject(head.body, self, key, deadline: head.deadline)
-        case .pieces: return nil
+        case .pieces: return value.map { makeDetached(key, $0, deadline: head.deadline) }
         }
     }
 

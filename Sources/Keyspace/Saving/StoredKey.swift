@@ -25,8 +25,17 @@ public enum StoredKey {
         output.append(1)
     }
 
-    /// Appends what makes a stem the name of a piece.
-    static func append(piece: UInt64, to output: inout ByteBuffer) { output.append(bigEndian: piece) }
+    /// Appends the name of a piece of the key with this stem.
+    static func append(_ stem: ByteView, piece: UInt64, to output: inout ByteBuffer) {
+        output.append(stem)
+        output.append(bigEndian: piece)
+    }
+
+    /// Appends the first name that is behind all of a stem's.
+    public static func appendEnd(of stem: ByteView, to output: inout ByteBuffer) {
+        output.append(stem.slice(0, stem.count - 1))
+        output.append(2)
+    }
 
     /// Bytes of one of our own names without a piece's number: up to where the key ends.
     static func stem(_ name: ByteView) -> Int {
@@ -68,6 +77,11 @@ public enum StoredKey {
         if stem + pieceBytes != name.count { return nil }
         let piece = number(name, stem, 8)
         return Parts(slot: slot, space: space, piece: piece, stem: stem)
+    }
+
+    /// The piece's number in the name of one whose key's name has so many bytes.
+    public static func piece(_ name: ByteView, stem: Int) -> UInt64? {
+        name.count == stem + pieceBytes ? number(name, stem, pieceBytes) : nil
     }
 
     /// So many bytes, the highest first.

@@ -49,6 +49,10 @@ public struct ValueSaving: ~Copyable {
         return true
     }
 
+    /// The key that was being saved is gone, or its value is: the next slice begins anew, even if it finds another value
+    /// in the same place.
+    public mutating func abandon() { value = nil }
+
     private mutating func begin(_ head: UnsafeMutableRawPointer) {
         value = head
         finalBudget = finalBudgetAtFirst

@@ -30,6 +30,7 @@ extension Executor {
     func settle(_ held: PartitionSet) -> Bool {
         let isFinished = !state.pointee.aftermath.contains(.waits)
         state.pointee.aftermath.remove(.waits)
+        refuseUnreadable()
         let started = ticks
         var locks = HeldPartitions(partitions, held)
         if state.pointee.aftermath.contains(.ready) { serve(&locks) }

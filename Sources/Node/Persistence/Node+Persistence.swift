@@ -83,7 +83,8 @@ extension Node {
         old.isComplete = false
         old.logPosition = end.last
         try install(old, tree)
-        let persistence = makePersistence(directory, tree, end, settings)
+        let persistence = makePersistence(
+            directory, tree, TreeValues(tree, report: doors.log), end, settings)
         withAllPartitions {
             keyspace.beginSaving(over: old)
             attach(persistence)

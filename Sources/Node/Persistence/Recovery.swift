@@ -10,8 +10,8 @@ public enum RecoveryError: Error, CustomStringConvertible {
     case tree(TreeError)
     /// What a flush wrote into the manifest besides tables cannot be read.
     case state
-    /// A record of the tree that nobody of this version has written.
-    case record
+    /// Records of the tree that nobody of this version has written, or that do not fit together: whose, and why.
+    case record(of: String, String)
     /// The log speaks of a database that the configuration does not have.
     case database(Int, of: Int)
 
@@ -21,7 +21,7 @@ public enum RecoveryError: Error, CustomStringConvertible {
         case .log(let error): error.description
         case .tree(let error): "\(error)"
         case .state: "the manifest has a state that cannot be read"
-        case .record: "the tree has a record that cannot be read"
+        case .record(let key, let reason): "the tree has something of key \(key) that cannot be read: \(reason)"
         case .database(let number, let count):
             "the log has keys in database \(number), but `databases` is \(count)"
         }
@@ -44,6 +44,9 @@ extension Node {
         defer { loading.end() }
         var report = RecoveryReport()
         let tree = try openTree(directory)
+        let values = TreeValues(tree, report: doors.log)
+        // The log is about values that stay away, too.
+        keyspace.shared.pointee.loader = values
         let state = try savedState(tree)
         let isWhole = state?.isComplete ?? true
         if let state {
@@ -61,7 +64,7 @@ extension Node {
             end = try beginAnew(directory, tree, state!)
         }
         keyspace.forgetRecords()
-        attach(makePersistence(directory, tree, end, configuration.settings))
+        attach(makePersistence(directory, tree, values, end, configuration.settings))
         return report
     }
 
@@ -93,7 +96,7 @@ extension Node {
     }
 
     func makePersistence(
-        _ directory: DataDirectory, _ tree: Tree, _ end: LogEnd, _ settings: Settings
+        _ directory: DataDirectory, _ tree: Tree, _ values: TreeValues, _ end: LogEnd, _ settings: Settings
     ) -> Persistence {
         let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
         let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep)
@@ -104,7 +107,6 @@ extension Node {
         persistence.keeper = TreeKeeper(
             keyspace, tree, persistence, settings.writePace, sleep: doors.sleep, report: doors.log)
         persistence.keeper?.scrubber.terms = settings.scrubTerms
-        let values = TreeValues(tree, report: doors.log)
         persistence.values = values
         persistence.readers = ColdReaders(self, values)
         return persistence
@@ -144,20 +146,25 @@ extension Node {
 
     /// Puts all that the tree has into the key space.
     private func load(_ tree: Tree, _ report: inout RecoveryReport) throws(RecoveryError) {
+        let stamp = AccessStamp.fresh(frequency: false, now: startedAt)
+        var loaded = TreeLoading(keyspace, Moment(wall: startedAt, stamp: stamp))
         var scan = tree.scan(from: ByteView(""), upTo: nil)
         var bytes: Int64 = 0
-        var isMemoryFull = false
+        var records = 0
         while true {
+            if records % Node.loadedBetweenLooks == 0 { loaded.staysAway = hasNoRoomToLoad }
             let record = try orRecoveryError { () throws(TreeError) in try scan.next() }
-            guard let record else { return }
-            if report.keys % Node.loadedBetweenLooks == 0 { isMemoryFull = hasNoRoomToLoad }
-            if try load(record.key, record.value, staysAway: isMemoryFull) { report.keys += 1 }
-            bytes += Int64(record.key.count + (record.value?.count ?? 0))
+            guard let record, let value = record.value else { break }
+            try loaded.add(record.key, value)
+            records += 1
+            bytes += Int64(record.key.count + value.count)
+            report.keys = loaded.keys
             loading.note(keys: report.keys, done: bytes)
         }
+        try loaded.finish()
     }
 
-    /// How many keys are read before the memory in use is looked at again.
+    /// How many records are read before the memory in use is looked at again.
     private static let loadedBetweenLooks = 256
 
     /// Where values may leave memory, those that do not fit are left where they are.
@@ -167,27 +174,8 @@ extension Node {
             && memory.freshExcess(over: settings.maxMemory) > 0
     }
 
-    /// Answers false if the record is about a database that has been emptied.
-    private func load(_ name: ByteView, _ value: ByteView?, staysAway: Bool) throws(RecoveryError) -> Bool {
-        guard let value else { return false }
-        var key = ByteBuffer(capacity: 240)
-        guard let parts = StoredKey.parse(name, key: &key) else { throw .record }
-        guard let database = keyspace.database(ofSpace: parts.space, slot: parts.slot) else { return false }
-        guard let head = SavedEntry(value), adopt(Key(key.view), database, head, staysAway) else { throw .record }
-        return true
-    }
-
     private func orRecoveryError<R>(_ body: () throws(TreeError) -> R) throws(RecoveryError) -> R {
         do throws(TreeError) { return try body() } catch { throw .tree(error) }
-    }
-
-    private func adopt(_ key: Key, _ database: Int, _ head: SavedEntry, _ staysAway: Bool) -> Bool {
-        let wall = startedAt
-        let moment = Moment(wall: wall, stamp: AccessStamp.fresh(frequency: false, now: wall))
-        let access = Access(keyspace.partition(of: key), database: database, moment: moment)
-        if !access.adopt(key, head) { return false }
-        if staysAway { _ = access.setAside(key) }
-        return true
     }
 }
 

@@ -134,6 +134,8 @@ public final class TreeKeeper: @unchecked Sendable {
         saved = 0
         var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
         var taken: [TakenKeys] = []
+        keyspace.beginRound(standing.rounds)
+        defer { keyspace.endRound() }
         let failure = round(&state, &taken)
         if failure == nil {
             persistence.releaseLog(before: state.logPosition + 1)

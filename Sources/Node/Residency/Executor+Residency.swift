@@ -41,6 +41,19 @@ extension Executor {
         }
     }
 
+    /// After a command: puts an error in the place of the reply of one that has met an unreadable value.
+    @inline(__always)
+    func refuseUnreadable() {
+        if _slowPath(state.pointee.aftermath.contains(.unreadable)) { replaceReply() }
+    }
+
+    @inline(never)
+    private func replaceReply() {
+        state.pointee.aftermath.remove(.unreadable)
+        state.pointee.output.pointee.rewind(to: state.pointee.replyStart)
+        ReplyWriter(state.pointee.output, version: state.pointee.version).error(Executor.unreadableText)
+    }
+
     static let unreadableText = "ERR the value cannot be read from disk"
 
     private func park(_ session: SessionPointer, _ keys: [ColdKey], _ start: UnsafeMutablePointer<UInt8>) {

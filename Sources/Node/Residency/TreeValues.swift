@@ -1,5 +1,7 @@
 import Base
 import CSystem
+import Causality
+import Commands
 import Keyspace
 import Storage
 import Synchronization
@@ -41,22 +43,14 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
         if dot != nil { buffer.name(key, access.space) }
         Partition.unlock(access.partition)
         guard let dot else { return .resident }
-        switch find(&buffer, waits: waits) {
-        case .wouldWait: return .wouldWait
-        case .absent, .damaged: break
-        case .value:
-            Partition.lock(access.partition)
-            defer { Partition.unlock(access.partition) }
-            if let head = SavedEntry(buffer.value.view), access.bringBack(key, head, of: dot) {
-                _ = cs_add_u64(counters, 1)
-                return .resident
-            }
-        }
-        // A flush or a flushed database may have come between.
+        let found = read(&buffer, waits: waits)
+        if case .wouldWait = found { return .wouldWait }
         Partition.lock(access.partition)
         defer { Partition.unlock(access.partition) }
+        if putBack(found, &buffer, access, key, dot) { return .resident }
+        // Somebody else may have brought it back, changed it or deleted it meanwhile.
         if access.awayDot(key) != dot { return .resident }
-        _ = cs_add_u64(counters + 1, 1)
+        count(unreadable: 1)
         return .unreadable
     }
 
@@ -65,24 +59,75 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
         guard let dot = access.awayDot(key) else { return true }
         var buffer = ValueBuffer()
         buffer.name(key, access.space)
-        if case .value = find(&buffer, waits: true), let head = SavedEntry(buffer.value.view),
-            access.bringBack(key, head, of: dot)
-        {
-            _ = cs_add_u64(counters, 1)
-            return true
-        }
-        _ = cs_add_u64(counters + 1, 1)
-        Executor.current?.hasMissedValue = true
+        if putBack(read(&buffer, waits: true), &buffer, access, key, dot) { return true }
+        count(unreadable: 1)
+        Executor.current?.state.pointee.aftermath.insert(.unreadable)
         return false
     }
 
-    private func find(_ buffer: inout ValueBuffer, waits: Bool) -> TreeAnswer {
+    private func count(unreadable: UInt64) { _ = cs_add_u64(counters + 1, unreadable) }
+
+    // MARK: reading
+
+    private enum Found {
+        case wouldWait
+        /// The head is in the buffer; of a large value this is the rest.
+        case value(StoredValue?)
+        case nothing
+    }
+
+    /// Under the partition's lock. Answers false if what was found is not the key's value of this version.
+    private func putBack(
+        _ found: Found, _ buffer: inout ValueBuffer, _ access: Access, _ key: Key, _ dot: Dot
+    ) -> Bool {
+        guard case .value(let value) = found else { return false }
+        guard let head = SavedEntry(buffer.value.view) else {
+            value?.free()
+            return false
+        }
+        if !access.bringBack(key, head, value, of: dot) { return false }
+        _ = cs_add_u64(counters, 1)
+        return true
+    }
+
+    private func read(_ buffer: inout ValueBuffer, waits: Bool) -> Found {
         buffer.value.truncate(to: 0)
         let name = buffer.name.view
-        let answer = tree.find(name, stem: name.count, waits: waits, into: &buffer.value)
-        if case .damaged(let error) = answer { report(.warning, "A value cannot be read: \(error)") }
-        if case .absent = answer { report(.warning, "A value is not where it was saved") }
-        return answer
+        switch tree.find(name, stem: name.count, waits: waits, into: &buffer.value) {
+        case .wouldWait: return .wouldWait
+        case .damaged(let error):
+            report(.warning, "A value cannot be read: \(error)")
+            return .nothing
+        case .absent:
+            report(.warning, "A value is not where it was saved")
+            return .nothing
+        case .value:
+            guard SavedEntry(buffer.value.view)?.isLarge ?? false else { return .value(nil) }
+            // Its pieces are in many places.
+            return waits ? readLarge(&buffer) : .wouldWait
+        }
+    }
+
+    /// Head and pieces as one version of the tree has them.
+    private func readLarge(_ buffer: inout ValueBuffer) -> Found {
+        var end = ByteBuffer(capacity: buffer.name.count + 8)
+        StoredKey.appendEnd(of: buffer.name.view, to: &end)
+        var scan = tree.scan(from: buffer.name.view, upTo: end.view, stem: buffer.name.view)
+        buffer.value.truncate(to: 0)
+        do {
+            guard let first = try scan.next(), let head = first.value, first.key == buffer.name.view else {
+                return .nothing
+            }
+            buffer.value.append(head)
+            var pieces = try LargeValueReader(buffer.value.view)
+            while !pieces.isComplete, let record = try scan.next(), let value = record.value {
+                try pieces.add(record.key, stem: buffer.name.count, value)
+            }
+            return .value(try pieces.finish())
+        } catch {
+            report(.warning, "A value cannot be read: \(error)")
+            return .nothing
+        }
     }
 }
 

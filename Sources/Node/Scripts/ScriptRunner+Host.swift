@@ -99,6 +99,7 @@ extension ScriptRunner {
         let started = cs_ticks()
         let errorsBefore = replies.pointee.errorCount
         command.pointee.run(UnsafeMutableRawPointer(state))
+        executor.refuseUnreadable()
         let now = cs_ticks()
         finish(command, words, count, ticks: now &- started, failed: replies.pointee.errorCount != errorsBefore)
         if _slowPath(now >= run.pointee.nextLook) { look(now) }
