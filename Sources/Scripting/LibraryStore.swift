@@ -85,6 +85,13 @@ public final class LibraryStore: @unchecked Sendable {
         }
     }
 
+    /// From now on versions are higher than this one: what was logged before the start stays older.
+    public func raiseVersion(above old: UInt64) {
+        lock.withLock {
+            if cs_load_u64(word) <= old { cs_store_release_u64(word, old + 1) }
+        }
+    }
+
     private func touch() { cs_store_release_u64(word, cs_load_u64(word) &+ 1) }
 
     /// What the sources and their places take, about.

@@ -60,6 +60,7 @@ final class Loader: @unchecked Sendable {
     private func readLog(_ directory: DataDirectory) {
         do throws(RecoveryError) {
             let report = try node.recover(directory)
+            libraries = try report.librarySources()
             log.write(.notice, "Log read: \(report.mutations) changes in \(report.records) records")
         } catch {
             giveUp("cannot start from the log: \(error)")

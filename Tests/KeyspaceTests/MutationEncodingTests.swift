@@ -35,6 +35,7 @@ import Testing
         // Slot 7629 of "k" in place of the key.
         #expect(encoded(.flush) == [10, 1, 0xac, 2, 0xd8, 4, 0xcd, 0x3b])
         #expect(encoded(.swap(with: 3)) == [11, 1, 0xac, 2, 0xd8, 4, 0xcd, 0x3b, 3])
+        #expect(encoded(.libraries(v)) == [12, 1, 0xac, 2, 0xd8, 4, 0xcd, 0x3b, 2, 0x76, 0x77])
     }
 
     @Test func elementsArePinned() {

@@ -23,14 +23,20 @@ final class FakeShell {
             ["--protected-mode", "no", "--io-threads", "\(loops)"] + options)
         let stops = Counter()
         var doors = Doors(
-            disposer: Disposer(), log: { _, _ in }, shutDown: { stops.count += 1 }, sleep: { _ in stops.whileAsleep() })
-        if let files { doors.files = files }
+            disposer: Disposer(), log: { _, text in stops.lines.append(text) }, shutDown: { stops.count += 1 },
+            sleep: { stops.sleep($0) })
         // What ends by itself does so at once; threads that go on are played by tests.
         doors.spawn = { name, _, body in
-            if name == "backup" { body() }
+            if name == "backup" { body() } else { stops.threads.append((name, body)) }
+        }
+        if let files {
+            doors.files = files
+            // A directory's identity is what its filters are seeded with.
+            doors.randomNumber = { 0x5eed }
         }
         node = Node(configuration: configuration, doors: doors, wall: now, seed: 1, families: families)
         self.stops = stops
+        configuration.onChange = { [unowned node] old, new in node.followPersistence(old, new) }
     }
 
     deinit {
@@ -41,10 +47,31 @@ final class FakeShell {
     private final class Counter: @unchecked Sendable {
         var count = 0
         var whileAsleep: () -> Void = {}
+        var lines: [String] = []
+        var threads: [(name: String, body: @Sendable () -> Void)] = []
+
+        func sleep(_ microseconds: Int) {
+            whileAsleep()
+            if microseconds == 1000 { endThreads() }
+        }
+
+        /// The node waits for threads to end, each of which does so at once, since it was told to: those of the tree
+        /// first.
+        private func endThreads() {
+            let ending = threads.filter { $0.name != "log" }
+            for thread in ending.isEmpty ? threads : ending { thread.body() }
+            threads.removeAll { ending.isEmpty || $0.name != "log" }
+        }
     }
     private let stops: Counter
 
     var stopCount: Int { stops.count }
+
+    /// What the log was told.
+    var lines: [String] {
+        get { stops.lines }
+        set { stops.lines = newValue }
+    }
 
     /// What happens while the node blocks a thread of its own.
     var whileAsleep: () -> Void {
@@ -67,10 +94,35 @@ final class FakeShell {
     func settle() {
         repeat {
             for executor in node.executors { turn(executor) }
+            node.persistence?.readers?.catchUp()
+            writeLog()
         } while clients.contains {
             $0.mayBeRead
         }
         for _ in 0..<2 { for executor in node.executors { turn(executor) } }
+        writeLog()
+    }
+
+    /// Whether the log's writer gets a turn whenever replies wait for it.
+    var writesLog = true
+
+    private func writeLog() {
+        if !writesLog || !clients.contains(where: { !$0.held.isEmpty }) { return }
+        node.persistence?.step()
+        release()
+    }
+
+    /// Sends replies that were held back until the log is durable.
+    func release() {
+        for client in clients where client.isOpen {
+            while let first = client.held.first {
+                let standing = client.executor.standing(of: first.number)
+                if standing == .pending { break }
+                client.held.removeFirst()
+                if standing == .lost { close(client) } else { client.received += first.bytes }
+            }
+            if client.isOpen && client.held.isEmpty && client.closesAfterHeld { close(client) }
+        }
     }
 
     /// Sends raw bytes and answers all that came back.
@@ -110,27 +162,38 @@ final class FakeShell {
         return own ? 0 : (count + 63) & ~63
     }
 
+    /// What happens between a turn's commands and its replies.
+    var beforeReplies: () -> Void = {}
+
     private func finish(_ executor: Executor) {
+        beforeReplies()
+        let number = executor.repliesWaitFor()
         var i = 0
         while i < executor.dirty.count {
             let link = executor.dirty[i]
             link.pointee.state.remove(.dirty)
-            if let client = clients.first(where: { $0.isOpen && $0.link == link }) { flush(client) }
+            if let client = clients.first(where: { $0.isOpen && $0.link == link }) { flush(client, number) }
             i += 1
         }
         executor.dirty.removeAll()
         _ = executor.turnEnded(monotonic: UInt64(now) * 1_000_000)
     }
 
-    private func flush(_ client: FakeClient) {
+    private func flush(_ client: FakeClient, _ number: UInt64) {
         let link = client.link
-        if !link.pointee.state.contains(.close) {
-            while let run = link.pointee.output.unsent {
-                client.received += run.bytes
-                link.pointee.output.consume(run.count)
-            }
+        if link.pointee.state.contains(.close) { return close(client) }
+        var bytes: [UInt8] = []
+        while let run = link.pointee.output.unsent {
+            bytes += run.bytes
+            link.pointee.output.consume(run.count)
         }
-        if !link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush]) { close(client) }
+        if number == 0 && client.held.isEmpty {
+            client.received += bytes
+        } else if !bytes.isEmpty {
+            client.held.append((number, bytes))
+        }
+        guard link.pointee.state.contains(.closeAfterFlush) else { return }
+        if client.held.isEmpty { close(client) } else { client.closesAfterHeld = true }
     }
 
     private func close(_ client: FakeClient) {
@@ -138,6 +201,7 @@ final class FakeShell {
         client.link.pointee.input.reset()
         client.link.pointee.output.reset()
         client.link.deallocate()
+        client.held = []
         client.isOpen = false
     }
 }
@@ -147,6 +211,9 @@ final class FakeClient {
     let executor: Executor
     var unread: [UInt8] = []
     var received: [UInt8] = []
+    /// Replies that wait until the log is durable, and which of its records they wait for.
+    var held: [(number: UInt64, bytes: [UInt8])] = []
+    var closesAfterHeld = false
     var isOpen = true
 
     init(_ executor: Executor) {
@@ -157,8 +224,10 @@ final class FakeClient {
 
     var id: UInt64 { link.pointee.session!.assumingMemoryBound(to: Session.self).pointee.id }
 
-    /// It has sent something, and is not slowed down.
-    var mayBeRead: Bool { isOpen && !unread.isEmpty && !link.pointee.state.contains(.slowed) }
+    /// It has sent something, is not slowed down, and none of its replies waits.
+    var mayBeRead: Bool {
+        isOpen && !unread.isEmpty && held.isEmpty && !link.pointee.state.contains(.slowed)
+    }
 
     func take() -> String {
         defer { received = [] }

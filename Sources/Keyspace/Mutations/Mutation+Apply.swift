@@ -11,6 +11,7 @@ extension Mutation {
     /// not matter here: only a mutation removes.
     @discardableResult
     public func apply(to keyspace: Keyspace) -> Bool {
+        if case .libraries = change { return false }
         let partition = keyspace.partitions + (slot >> 6)
         let counters = partition.pointee.slots + (slot & 63)
         if dot.counter <= counters.pointee.writes || database >= keyspace.databaseCount { return false }
@@ -63,7 +64,7 @@ extension Mutation {
     /// Whether the change is one to the value, rather than another value.
     private var needsValue: Bool {
         switch change {
-        case .putString, .putRawString, .putInteger, .putValue, .putObject, .delete, .flush, .swap: false
+        case .putString, .putRawString, .putInteger, .putValue, .putObject, .delete, .flush, .swap, .libraries: false
         case .splice, .deadline, .add, .raise, .list, .set, .sortedSet, .hash, .stream: true
         }
     }
@@ -96,8 +97,8 @@ extension Mutation {
         case .sortedSet(let change): access.apply(change, key, place)
         case .hash(let change): access.apply(change, key, place)
         case .stream(let change): access.apply(change, key, place)
-        case .flush, .swap:
-            preconditionFailure("changes of whole slots have no key")
+        case .flush, .swap, .libraries:
+            preconditionFailure("changes of whole slots, and the node's, have no key")
         }
     }
 }

@@ -30,6 +30,7 @@ extension Mutation {
         case .swap(let other):
             begin(.swap, nil, &output)
             output.append(varint: UInt64(other))
+        case .libraries(let payload): element(.libraries, payload, &output)
         case .list(let change): encode(change, &output)
         case .set(let change): encode(change, &output)
         case .sortedSet(let change): encode(change, &output)
@@ -49,7 +50,7 @@ extension Mutation {
         output.append(varint: dot.actor)
         output.append(varint: dot.counter)
         output.append(signedVarint: timestamp &- Limits.timestampEpoch)
-        if kind == .flush || kind == .swap {
+        if kind.isOfSlot {
             output.append(varint: UInt64(slot))
         } else {
             output.append(counted: key)

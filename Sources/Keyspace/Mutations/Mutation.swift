@@ -46,6 +46,9 @@ public struct Mutation {
         case flush
         /// The slot's keys of two databases changed places. `database` is the one, this the other.
         case swap(with: Int)
+        /// The node's libraries of functions are those of this payload (FUNCTION DUMP) now. No key space applies it: it
+        /// is the node's, and the highest counter of its dot counts, which is no slot's.
+        case libraries(ByteView)
     }
 }
 

@@ -12,6 +12,7 @@ enum MutationKind: UInt8 {
     case raise = 9
     case flush = 10
     case swap = 11
+    case libraries = 12
     case listPush = 16
     case listPop = 17
     case listInsert = 18
@@ -35,6 +36,9 @@ enum MutationKind: UInt8 {
     case streamDeliver = 41
     case streamClaim = 42
     case streamAcknowledge = 43
+
+    /// The change is about no key: the head has a slot (0 if it is about none either).
+    var isOfSlot: Bool { self == .flush || self == .swap || self == .libraries }
 
     /// A deadline follows the head.
     static let hasDeadline: UInt8 = 0x80

@@ -40,7 +40,7 @@ public struct MutationReader: ~Copyable {
         let (actor, counter) = (try reader.varint(), try reader.varint())
         if database > MutationReader.databaseMax || actor >> 16 != 0 || counter >> 48 != 0 { throw .corrupt }
         let timestamp = try reader.signedVarint() &+ Limits.timestampEpoch
-        let isOfSlot = kind == .flush || kind == .swap
+        let isOfSlot = kind.isOfSlot
         let slot = isOfSlot ? try reader.smallVarint() : 0
         let key = isOfSlot ? ByteView("") : try reader.counted()
         if slot >= Limits.slots { throw .corrupt }
@@ -75,6 +75,7 @@ public struct MutationReader: ~Copyable {
             let other = try reader.smallVarint()
             if other > MutationReader.databaseMax { throw .corrupt }
             return .swap(with: other)
+        case .libraries: return .libraries(try reader.counted())
         default: return try elementChange(kind)
         }
     }

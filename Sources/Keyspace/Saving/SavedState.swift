@@ -1,4 +1,5 @@
 import Base
+import Causality
 
 /// What goes into the tree's manifest together with the tables of a flush (docs/storage-format.md): what each
 /// partition was when its share was cut, and from which record on the log is to be replayed over it.
@@ -9,8 +10,10 @@ public struct SavedState: Equatable, Sendable {
     /// state worth having.
     public var isComplete: Bool
     public var cuts: [PartitionCut]
+    public var libraries = SavedLibraries()
 
-    static let version: UInt8 = 1
+    /// Version 1 had no libraries.
+    static let version: UInt8 = 2
 
     public init(logPosition: UInt64, isComplete: Bool, cuts: [PartitionCut]) {
         self.logPosition = logPosition
@@ -34,11 +37,13 @@ public struct SavedState: Equatable, Sendable {
             for space in cut.spaces { output.append(varint: space) }
             output.append(varint: cut.nextSpace)
         }
+        output.append(varint: libraries.version)
+        libraries.payload.withView { output.append(counted: $0) }
     }
 
-    /// Nil if the bytes are no state that this version writes.
+    /// Nil if the bytes are no state that this version or an earlier one writes.
     public init?(_ bytes: ByteView) {
-        guard bytes.count >= 2, bytes[0] == SavedState.version, bytes[1] <= 1 else { return nil }
+        guard bytes.count >= 2, (1...SavedState.version).contains(bytes[0]), bytes[1] <= 1 else { return nil }
         isComplete = bytes[1] == 1
         var at = 2
         guard let position = bytes.varint(at: &at), let count = bytes.varint(at: &at), count <= Limits.partitions else {
@@ -50,7 +55,39 @@ public struct SavedState: Equatable, Sendable {
             guard let cut = PartitionCut(bytes, &at) else { return nil }
             cuts.append(cut)
         }
+        if bytes[0] >= 2 {
+            guard let version = bytes.varint(at: &at), let count = bytes.varint(at: &at),
+                count <= UInt64(bytes.count - at)
+            else { return nil }
+            libraries = SavedLibraries(version: version, payload: bytes.slice(at, at + Int(count)).bytes)
+            at += Int(count)
+        }
         if at != bytes.count || cuts.count != Limits.partitions { return nil }
+    }
+}
+
+/// The node's libraries of functions as they are saved and logged.
+public struct SavedLibraries: Equatable, Sendable {
+    /// Grows with each change, also from one start to the next; 0: there never were any.
+    public var version: UInt64
+    /// As FUNCTION DUMP has them.
+    public var payload: [UInt8]
+
+    public init(version: UInt64 = 0, payload: [UInt8] = []) {
+        self.version = version
+        self.payload = payload
+    }
+}
+
+extension Keyspace {
+    /// Hands libraries to the sink, as a change at this time (ms since 1970). On a loop's thread.
+    public func record(_ libraries: SavedLibraries, timestamp: Int64) {
+        libraries.payload.withView { payload in
+            shared.pointee.sink?.record(
+                Mutation(
+                    database: 0, key: ByteView(""), slot: 0, dot: Dot(actor: 0, counter: libraries.version),
+                    timestamp: timestamp, change: .libraries(payload)))
+        }
     }
 }
 

@@ -117,6 +117,7 @@ extension Call {
             }
             let library = try scripts.makeLibrary(source, header)
             if let refusal = node.libraries.add([library], .replace) { return reply.error(refusal) }
+            executor.librariesChanged()
             reply.bulk(library.name)
         } catch {
             reply.error(error.text)
@@ -125,6 +126,7 @@ extension Call {
 
     fileprivate func functionDelete() {
         if !node.libraries.remove(self[2].bytes) { return fail("ERR Library not found") }
+        executor.librariesChanged()
         reply.ok()
     }
 
@@ -132,6 +134,7 @@ extension Call {
         if count > 3 { return replyUnknownWord(1) }
         guard isFlushMode else { return fail("ERR FUNCTION FLUSH only supports SYNC|ASYNC option") }
         node.libraries.removeAll()
+        executor.librariesChanged()
         reply.ok()
     }
 
@@ -160,6 +163,7 @@ extension Call {
                 new.append(library)
             }
             if let refusal = node.libraries.add(new, policy) { return reply.error(refusal) }
+            executor.librariesChanged()
             reply.ok()
         } catch {
             reply.error(error.text)

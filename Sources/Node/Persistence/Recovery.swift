@@ -1,6 +1,8 @@
 import Base
 import CSystem
+import Causality
 import Keyspace
+import Scripting
 import Storage
 
 /// Why a node cannot start from its directory.
@@ -12,6 +14,8 @@ public enum RecoveryError: Error, CustomStringConvertible {
     case state
     /// Records of the tree that nobody of this version has written, or that do not fit together: whose, and why.
     case record(of: String, String)
+    /// Libraries of functions that cannot be read, and why.
+    case libraries(String)
     /// The log speaks of a database that the configuration does not have.
     case database(Int, of: Int)
 
@@ -22,6 +26,7 @@ public enum RecoveryError: Error, CustomStringConvertible {
         case .tree(let error): "\(error)"
         case .state: "the manifest has a state that cannot be read"
         case .record(let key, let reason): "the tree has something of key \(key) that cannot be read: \(reason)"
+        case .libraries(let reason): "the libraries of functions cannot be read: \(reason)"
         case .database(let number, let count):
             "the log has keys in database \(number), but `databases` is \(count)"
         }
@@ -34,6 +39,8 @@ public struct RecoveryReport: Sendable {
     public var keys = 0
     public var records = 0
     public var mutations = 0
+    /// The libraries of functions there were.
+    public var libraries = SavedLibraries()
 }
 
 extension Node {
@@ -51,7 +58,10 @@ extension Node {
         let isWhole = state?.isComplete ?? true
         if let state {
             keyspace.adopt(state)
-            if isWhole { try load(tree, &report) }
+            if isWhole {
+                report.libraries = state.libraries
+                try load(tree, &report)
+            }
         }
         // What the log tells is to be saved again, deletions included: the tree may have what they deleted.
         keyspace.shared.pointee.sink = UnsavedSink()
@@ -64,6 +74,7 @@ extension Node {
             end = try beginAnew(directory, tree, state!)
         }
         keyspace.forgetRecords()
+        libraries.raiseVersion(above: report.libraries.version)
         attach(makePersistence(directory, tree, values, end, configuration.settings))
         return report
     }
@@ -82,7 +93,7 @@ extension Node {
     private func beginAnew(
         _ directory: DataDirectory, _ tree: Tree, _ old: SavedState
     ) throws(RecoveryError) -> LogEnd {
-        let end = try skipLog(directory)
+        let end = try skipLog(directory, after: old)
         keyspace.beginSaving(over: old)
         try install(SavedState(keyspace, logPosition: end.last), tree)
         return end
@@ -98,25 +109,28 @@ extension Node {
     func makePersistence(
         _ directory: DataDirectory, _ tree: Tree, _ values: TreeValues, _ end: LogEnd, _ settings: Settings
     ) -> Persistence {
-        let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
-        let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep)
+        var options = Log.Options()
+        // Segments go as a whole: longer ones would stay for several rounds.
+        options.segmentBytes = min(options.segmentBytes, Int64(max(settings.flushLogBytes, 4096)))
+        let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end, options)
+        let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep, report: doors.log)
         persistence.flushBytes = settings.flushLogBytes
         if let state = tree.state.withView({ SavedState($0) }) {
             persistence.releaseLog(before: state.logPosition + 1)
         }
         persistence.keeper = TreeKeeper(
-            keyspace, tree, persistence, settings.writePace, sleep: doors.sleep, report: doors.log)
+            keyspace, libraries, tree, persistence, settings.writePace, sleep: doors.sleep, report: doors.log)
         persistence.keeper?.scrubber.terms = settings.scrubTerms
         persistence.values = values
         persistence.readers = ColdReaders(self, values)
         return persistence
     }
 
-    /// Where the log ends, whatever is in it.
-    func skipLog(_ directory: DataDirectory) throws(RecoveryError) -> LogEnd {
+    /// Where the log ends, whatever is in it after what the tree's state, if it has one, knows.
+    func skipLog(_ directory: DataDirectory, after state: SavedState?) throws(RecoveryError) -> LogEnd {
         var recovery = LogRecovery(directory.files, directory: directory.path, identity: directory.identity)
         do throws(LogError) {
-            return try recovery.run(fromAnywhere: ()) { (_, _) throws(LogError) in }
+            return try recovery.run(from: (state?.logPosition ?? 0) + 1) { (_, _) throws(LogError) in }
         } catch {
             throw .log(error)
         }
@@ -139,6 +153,9 @@ extension Node {
             throw .log(error)
         }
         if let strange { throw strange }
+        if end.torn > 0 {
+            doors.log(.warning, "The log ended in \(end.torn) bytes that a crash left unfinished: they are cut off")
+        }
         return end
     }
 
@@ -179,6 +196,26 @@ extension Node {
     }
 }
 
+extension RecoveryReport {
+    fileprivate mutating func note(librariesIn mutation: Mutation) {
+        if case .libraries(let payload) = mutation.change, mutation.dot.counter > libraries.version {
+            libraries = SavedLibraries(version: mutation.dot.counter, payload: payload.bytes)
+        }
+    }
+
+    /// The libraries' sources.
+    public func librarySources() throws(RecoveryError) -> [[UInt8]] {
+        if libraries.payload.isEmpty { return [] }
+        let sources = libraries.payload.withView { payload in
+            Result { () throws(Shebang.Refusal) in try LibraryPayload.decode(payload) }
+        }
+        switch sources {
+        case .success(let sources): return sources
+        case .failure(let refusal): throw .libraries(refusal.text)
+        }
+    }
+}
+
 /// Has changes marked as unsaved and logs none: they come from the log.
 private final class UnsavedSink: MutationSink, @unchecked Sendable {}
 
@@ -193,6 +230,7 @@ extension Keyspace {
             do throws(MutationError) {
                 let mutation = try reader.next()
                 if mutation.database >= databaseCount { return .database(mutation.database, of: databaseCount) }
+                report.note(librariesIn: mutation)
                 let partition = partitions + (mutation.slot >> 6)
                 Partition.lock(partition)
                 mutation.apply(to: self)

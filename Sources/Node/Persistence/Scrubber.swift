@@ -42,7 +42,6 @@ final class Scrubber: @unchecked Sendable {
     private let tree: Tree
     private let log: Log
     private let report: @Sendable (LogLevel, String) -> Void
-    private let sleep: @Sendable (Int) -> Void
     private let bell = Doorbell()
     private let state = Mutex(State())
     /// Whether it is to end, and whether it has.
@@ -54,13 +53,9 @@ final class Scrubber: @unchecked Sendable {
     /// Bytes of segments that were allowed and not read.
     private var allowance: Int64 = 0
 
-    init(
-        _ tree: Tree, _ log: Log, sleep: @escaping @Sendable (Int) -> Void,
-        report: @escaping @Sendable (LogLevel, String) -> Void
-    ) {
+    init(_ tree: Tree, _ log: Log, report: @escaping @Sendable (LogLevel, String) -> Void) {
         self.tree = tree
         self.log = log
-        self.sleep = sleep
         self.report = report
         flags = .allocate(capacity: 2)
         flags.initialize(repeating: 0, count: 2)
@@ -81,12 +76,13 @@ final class Scrubber: @unchecked Sendable {
 
     var figures: Figures { state.withLock { $0.figures } }
 
-    /// Ends the thread; answers once it has ended.
-    func stop() {
+    /// Has the thread end.
+    func askToEnd() {
         cs_store_release_u32(flags, 1)
         bell.ring()
-        while cs_load_acquire_u32(flags + 1) == 0 { sleep(1000) }
     }
+
+    var hasEnded: Bool { cs_load_acquire_u32(flags + 1) != 0 }
 
     // MARK: the thread's
 

@@ -12,7 +12,6 @@ final class TreeCompactor: @unchecked Sendable {
     /// Told how much writers are to be slowed down. It outlives this one.
     private unowned let persistence: Persistence
     private let report: @Sendable (LogLevel, String) -> Void
-    private let sleep: @Sendable (Int) -> Void
     private let idleBell = Doorbell()
     private let helperBell = Doorbell()
     private let flags: UnsafeMutablePointer<UInt32>
@@ -24,20 +23,18 @@ final class TreeCompactor: @unchecked Sendable {
         static let idleEnded = 1
         static let helperEnded = 2
         static let helping = 3
-        static let count = 4
+        /// The last step failed.
+        static let failing = 4
+        static let count = 5
     }
-
-    /// How long a thread waits after a failure, microseconds.
-    private static let patience = 500_000
 
     init(
         _ keyspace: Keyspace, _ tree: Tree, _ persistence: Persistence, _ pace: WritePace,
-        sleep: @escaping @Sendable (Int) -> Void, report: @escaping @Sendable (LogLevel, String) -> Void
+        report: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.keyspace = keyspace
         self.tree = tree
         self.persistence = persistence
-        self.sleep = sleep
         self.report = report
         flags = .allocate(capacity: Flag.count)
         flags.initialize(repeating: 0, count: Flag.count)
@@ -73,15 +70,15 @@ final class TreeCompactor: @unchecked Sendable {
         helperBell.ring()
     }
 
-    /// Ends both threads; answers once they have ended.
-    func stop() {
+    /// Has both threads end; they leave a step where it is.
+    func askToEnd() {
         cs_store_release_u32(flags + Flag.stopping, 1)
         idleBell.ring()
         helperBell.ring()
-        while cs_load_acquire_u32(flags + Flag.idleEnded) == 0 || cs_load_acquire_u32(flags + Flag.helperEnded) == 0 {
-            sleep(1000)
-        }
-        tree.giveUpCompacting()
+    }
+
+    var hasEnded: Bool {
+        cs_load_acquire_u32(flags + Flag.idleEnded) != 0 && cs_load_acquire_u32(flags + Flag.helperEnded) != 0
     }
 
     /// Looks how far compaction is behind, and sets how much writers are slowed down.
@@ -119,15 +116,17 @@ final class TreeCompactor: @unchecked Sendable {
         cs_store_release_u32(flags + Flag.helperEnded, 1)
     }
 
-    /// Does a step, or the rest of one, as long as nothing speaks against it. False if there was nothing to do, or it
-    /// failed.
-    private func step(while goesOn: () -> Bool) -> Bool {
+    /// Does a step, or the rest of one, as long as nothing speaks against it. False if there was nothing to do, or
+    /// nothing that works now.
+    func step(while goesOn: () -> Bool) -> Bool {
+        if tree.failure != nil { return false }
         let dead = deadSpaces()
         do {
             while !isStopping && goesOn() {
                 switch try tree.compactSlice({ key, _ in dead.contains(key) }) {
                 case .nothing: return false
                 case .finished:
+                    works(nil)
                     measure()
                     return true
                 case .unfinished: break
@@ -135,9 +134,20 @@ final class TreeCompactor: @unchecked Sendable {
             }
             return true
         } catch {
-            report(.warning, "Compaction failed: \(error)")
-            sleep(TreeCompactor.patience)
+            works("\(error)")
             return false
+        }
+    }
+
+    /// The same thing is not said again and again.
+    private func works(_ failure: String?) {
+        let isNew = cs_load_u32(flags + Flag.failing) != (failure == nil ? 0 : 1)
+        if !isNew { return }
+        cs_store_u32(flags + Flag.failing, failure == nil ? 0 : 1)
+        if let failure {
+            report(.warning, "Compaction failed: \(failure)")
+        } else {
+            report(.notice, "Compaction works again")
         }
     }
 

@@ -1,6 +1,7 @@
 import Base
 import CSystem
 import Keyspace
+import Scripting
 import Storage
 import Synchronization
 
@@ -12,6 +13,7 @@ public final class TreeKeeper: @unchecked Sendable {
     let compactor: TreeCompactor
     let scrubber: Scrubber
     private let persistence: Persistence
+    private let libraries: LibraryStore
     private let report: @Sendable (LogLevel, String) -> Void
     private let sleep: @Sendable (Int) -> Void
     private let flushBell = Doorbell()
@@ -21,8 +23,6 @@ public final class TreeKeeper: @unchecked Sendable {
     private let rounds = Mutex(())
     /// Records of the round. Its thread's.
     private var saved = 0
-    /// Log bytes at the last round's beginning. The flusher's.
-    private var flushedAt: UInt64
 
     private enum Flag {
         static let stopping = 0
@@ -36,17 +36,18 @@ public final class TreeKeeper: @unchecked Sendable {
     private static let breath = 50
 
     init(
-        _ keyspace: Keyspace, _ tree: Tree, _ persistence: Persistence, _ pace: WritePace,
+        _ keyspace: Keyspace, _ libraries: LibraryStore, _ tree: Tree, _ persistence: Persistence, _ pace: WritePace,
         sleep: @escaping @Sendable (Int) -> Void, report: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.keyspace = keyspace
+        self.libraries = libraries
         self.tree = tree
-        compactor = TreeCompactor(keyspace, tree, persistence, pace, sleep: sleep, report: report)
-        scrubber = Scrubber(tree, persistence.log, sleep: sleep, report: report)
+        compactor = TreeCompactor(keyspace, tree, persistence, pace, report: report)
+        scrubber = Scrubber(tree, persistence.log, report: report)
         self.persistence = persistence
         self.sleep = sleep
         self.report = report
-        flushedAt = persistence.log.bytes
+        progress.withLock { $0.flushedAt = persistence.log.bytes }
         flags = .allocate(capacity: Flag.count)
         flags.initialize(repeating: 0, count: Flag.count)
     }
@@ -89,9 +90,12 @@ public final class TreeKeeper: @unchecked Sendable {
     func stop() {
         cs_store_release_u32(flags + Flag.stopping, 1)
         flushBell.ring()
-        compactor.stop()
-        scrubber.stop()
-        while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 { sleep(1000) }
+        compactor.askToEnd()
+        scrubber.askToEnd()
+        while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 || !compactor.hasEnded || !scrubber.hasEnded {
+            sleep(1000)
+        }
+        tree.giveUpCompacting()
     }
 
     // MARK: flushing
@@ -101,12 +105,18 @@ public final class TreeKeeper: @unchecked Sendable {
         while !isStopping {
             flushBell.wait(microseconds: TreeKeeper.patience)
             if isStopping { break }
-            let standing = standing
-            let grown = persistence.log.bytes &- flushedAt
-            if standing.wanted == standing.begun && grown < UInt64(persistence.flushBytes) { continue }
-            if attemptRound() != nil { sleep(500_000) }
+            if isRoundDue(now: cs_monotonic_ns()) { attemptRound() }
         }
         cs_store_release_u32(flags + Flag.flushEnded, 1)
+    }
+
+    /// Whether a round is wanted, or the log has grown long enough; after one that failed, whether it is time to try
+    /// again.
+    func isRoundDue(now: UInt64) -> Bool {
+        let standing = standing
+        if standing.failure != nil { return now >= standing.retryAt }
+        return standing.wanted != standing.begun
+            || persistence.log.bytes &- standing.flushedAt >= UInt64(persistence.flushBytes)
     }
 
     @discardableResult
@@ -118,21 +128,36 @@ public final class TreeKeeper: @unchecked Sendable {
                 state.startedAt = cs_monotonic_ns()
                 return state.wanted
             }
-            flushedAt = persistence.log.bytes
+            let before = progress.withLock { $0.failure }
+            let bytes = persistence.log.bytes
             let failure = round()
-            if let failure { report(.warning, "Saving to the tree failed: \(failure)") }
+            // The same thing is not said again and again.
+            if let failure, before == nil { report(.warning, "Saving to the tree failed: \(failure)") }
+            if failure == nil && before != nil { report(.notice, "Saving to the tree works again") }
             let isEmpty = saved == 0
-            progress.withLock { $0.emptyRounds = isEmpty ? $0.emptyRounds + 1 : 0 }
-            progress.withLock { $0.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000) }
+            progress.withLock { state in
+                if failure == nil { state.emptyRounds = isEmpty ? state.emptyRounds + 1 : 0 }
+                state.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000)
+                if failure == nil { state.flushedAt = bytes }
+            }
             compactor.roundEnded()
             return failure
         }
     }
 
+    /// Why a round would be in vain; nil: it may succeed.
+    private var obstacle: String? {
+        if let failure = tree.failure { return "\(TreeError.failedBefore(failure))" }
+        return persistence.refusesWrites ? "the log cannot be written: \(persistence.failure ?? "unknown")" : nil
+    }
+
     /// Everything that has changed goes to the tree. Answers what went wrong: then nothing has happened.
     private func round() -> String? {
         saved = 0
+        if let obstacle { return obstacle }
         var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
+        // Like what slices find, they may be newer than that.
+        state.libraries = libraries.saved
         var taken: [TakenKeys] = []
         keyspace.beginRound(standing.rounds)
         defer { keyspace.endRound() }
@@ -182,6 +207,9 @@ public final class TreeKeeper: @unchecked Sendable {
             saved += 1
         }
     }
+
+    /// A step of compaction. Answers false if there was nothing to do, or nothing that works now.
+    func compact() -> Bool { compactor.step(while: { true }) }
 }
 
 /// How far rounds are.
@@ -201,6 +229,14 @@ struct RoundProgress: Sendable {
     var failuresInARow = 0
     /// How many in a row found nothing to save.
     var emptyRounds = 0
+    /// Log bytes at the beginning of the last round that succeeded.
+    var flushedAt: UInt64 = 0
+    /// When one that failed is tried again, and after how long another one would be, nanoseconds.
+    var retryAt: UInt64 = 0
+    private var retryAfter = retryTimes.lowerBound
+
+    /// Twice as long each time.
+    private static let retryTimes: ClosedRange<UInt64> = 500_000_000...8_000_000_000
 
     fileprivate mutating func ended(_ round: UInt64, _ failure: String?, now: UInt64, wall: Int64) {
         isRunning = false
@@ -209,7 +245,12 @@ struct RoundProgress: Sendable {
         self.failure = failure
         attempts += 1
         failuresInARow = failure == nil ? 0 : failuresInARow + 1
-        if failure != nil { return }
+        if failure != nil {
+            retryAt = now &+ retryAfter
+            retryAfter = min(2 * retryAfter, RoundProgress.retryTimes.upperBound)
+            return
+        }
+        retryAfter = RoundProgress.retryTimes.lowerBound
         rounds += 1
         endedAt = wall
     }

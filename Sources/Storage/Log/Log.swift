@@ -29,8 +29,8 @@ public final class Log: @unchecked Sendable {
     private var isSealed = false
     private var segment: (any File)?
     private var offset: Int64 = 0
-    /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it.
-    private var failure: DiskError?
+    /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it. The writer's.
+    public private(set) var failure: DiskError?
 
     /// What anybody may read: records written, records durable, bytes written, bytes on their way; words in a block of
     /// their own.
@@ -125,8 +125,13 @@ public final class Log: @unchecked Sendable {
     }
 
     private func syncSegment() throws(DiskError) {
-        do {
-            try segment?.sync()
+        try orFail { () throws(DiskError) in try segment?.sync() }
+    }
+
+    /// Does what must not be tried again if it fails: a second sync would succeed, and prove nothing.
+    private func orFail(_ body: () throws(DiskError) -> Void) throws(DiskError) {
+        do throws(DiskError) {
+            try body()
         } catch {
             failure = error
             throw error
@@ -165,8 +170,10 @@ public final class Log: @unchecked Sendable {
         var header = ByteBuffer(capacity: LogFormat.segmentHeaderBytes)
         LogSegmentHeader(identity: identity, first: first).write(to: &header)
         try file.write(header.view, at: 0)
-        try file.sync()
-        try files.syncDirectory(directory)
+        try orFail { () throws(DiskError) in
+            try file.sync()
+            try files.syncDirectory(directory)
+        }
         segment = file
         offset = Int64(header.count)
         segments.begin(first, bytes: offset)
