@@ -12,7 +12,7 @@ extension ParameterTable {
         Parameter("appendfsync", .choice(["everysec", "always", "no"]), "everysec"),
         Parameter("appendfilename", .text(.notEmptyNotPath), "appendonly.aof", .immutable, .accepted),
         // Three that Redis does not have: how the tree is kept (docs/durability.md).
-        Parameter("flush-log-size", .memory(bytes), "67108864", .hidden),
+        Parameter("flush-log-size", .memory(bytes), "268435456", .hidden),
         Parameter("block-cache-size", .memory(bytes), "8388608", [.immutable, .hidden]),
         Parameter("table-compression", .choice(["default", "none", "lz4", "zstd"]), "default", [.immutable, .hidden]),
         Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable),
