@@ -99,7 +99,7 @@ let package = Package(
             "NodeTests",
             [
                 "Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting", "PayloadOracle",
-                "FuzzCorpus", "Simulation",
+                "FuzzCorpus", "Simulation", "Storage",
             ]),
     ]
 )

@@ -96,6 +96,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     @inline(__always)
     var persistence: Persistence? { Node.persistence(persistencePlace) }
     private let persistencePlace: UnsafeMutablePointer<UInt64>
+    /// `Persistence.refusals` when the turn began.
+    private var refusalsAtTurn: UInt32 = 0
     /// Wakes the loop. From any thread.
     private(set) var wake: @Sendable () -> Void = {}
     /// Of each command, whether it may do without values.
@@ -170,6 +172,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         wallMicroseconds = wall
         node.reclaimer.enter(index)
         cs_set_thread_value(state.pointee.executor)
+        refusalsAtTurn = persistence?.refusals ?? 0
         let now = wall / 1000
         state.pointee.moment = Moment(
             wall: now, stamp: AccessStamp.fresh(frequency: state.pointee.countsFrequency, now: now))
@@ -269,8 +272,12 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     public override func repliesWaitFor() -> UInt64 {
         guard let persistence else { return 0 }
         commitRecord()
-        return persistence.turnEnded(clients: dirty.count)
+        return persistence.turnEnded(clients: dirty.count, refusals: refusalsAtTurn)
     }
+
+    /// A reply of this turn tells of what was changed in an earlier one, or on another loop: it waits for the log even
+    /// while writes are refused.
+    func tellsOfChange() { refusalsAtTurn = 0 }
 
     public override func standing(of number: UInt64) -> WaitStanding {
         persistence?.standing(of: number) ?? .reached

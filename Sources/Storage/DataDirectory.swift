@@ -7,6 +7,8 @@ public enum DirectoryError: Error, Equatable, CustomStringConvertible {
     case taken(String)
     /// Its identity cannot be read.
     case damaged(String)
+    /// It has files of a data directory, and no identity.
+    case missing(String)
     case newerVersion(String, UInt32)
 
     public var description: String {
@@ -14,6 +16,7 @@ public enum DirectoryError: Error, Equatable, CustomStringConvertible {
         case .disk(let error): error.description
         case .taken(let path): "\(path) is in use by another process"
         case .damaged(let path): "\(path) is damaged"
+        case .missing(let path): "\(path) is missing, though the directory has data"
         case .newerVersion(let path, let version): "\(path) has version \(version) of the format, which is newer"
         }
     }
@@ -48,6 +51,8 @@ public final class DataDirectory: Sendable {
         guard let lock = try disk({ () throws(DiskError) in try take(files, path) }) else { throw .taken(path) }
         let name = path + "/identity"
         guard let bytes = try disk({ () throws(DiskError) in try read(files, name) }) else {
+            // It is durable before anything else is there. An unfinished backup has none, either.
+            if try disk({ () throws(DiskError) in try hasData(files, path) }) { throw .missing(name) }
             try disk { () throws(DiskError) in try write(files, path, newIdentity) }
             return DataDirectory(files, path, newIdentity, lock)
         }
@@ -75,13 +80,22 @@ public final class DataDirectory: Sendable {
     private static func take(_ files: any FileSystem, _ path: String) throws(DiskError) -> (any File)? {
         do throws(DiskError) {
             try files.makeDirectory(path)
-            // Its name lasts once its parent is synced, or all that is in it would be lost with it.
-            try files.syncDirectory(parent(of: path))
         } catch {
             if error.code != Errno.exists { throw error }
         }
+        // Its name lasts once its parent is synced, or all that is in it would be lost with it. Whoever made it may not
+        // have come that far.
+        try files.syncDirectory(parent(of: path))
         let lock = try files.open(path + "/lock", .write)
         return try lock.lock() ? lock : nil
+    }
+
+    /// Whether there is a log or a tree.
+    private static func hasData(_ files: any FileSystem, _ path: String) throws(DiskError) -> Bool {
+        try files.list(path).contains { name in
+            LogFormat.firstRecord(ofName: name) != nil || ManifestFormat.table(ofName: name) != nil
+                || ManifestFormat.manifest(ofName: name) != nil || name == ManifestFormat.currentName
+        }
     }
 
     /// The directory that a path's last name is in.

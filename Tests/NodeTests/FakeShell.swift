@@ -23,10 +23,17 @@ final class FakeShell {
             ["--protected-mode", "no", "--io-threads", "\(loops)"] + options)
         let stops = Counter()
         var doors = Doors(
-            disposer: Disposer(), log: { _, _ in }, shutDown: { stops.count += 1 }, sleep: { _ in stops.whileAsleep() })
-        if let files { doors.files = files }
+            disposer: Disposer(), log: { _, text in stops.lines.append(text) }, shutDown: { stops.count += 1 },
+            sleep: { stops.sleep($0) })
+        doors.spawn = { name, _, body in stops.threads.append((name, body)) }
+        if let files {
+            doors.files = files
+            // A directory's identity is what its filters are seeded with.
+            doors.randomNumber = { 0x5eed }
+        }
         node = Node(configuration: configuration, doors: doors, wall: now, seed: 1, families: families)
         self.stops = stops
+        configuration.onChange = { [unowned node] old, new in node.followPersistence(old, new) }
     }
 
     deinit {
@@ -37,10 +44,31 @@ final class FakeShell {
     private final class Counter: @unchecked Sendable {
         var count = 0
         var whileAsleep: () -> Void = {}
+        var lines: [String] = []
+        var threads: [(name: String, body: @Sendable () -> Void)] = []
+
+        func sleep(_ microseconds: Int) {
+            whileAsleep()
+            if microseconds == 1000 { endThreads() }
+        }
+
+        /// The node waits for threads to end, each of which does so at once, since it was told to: those of the tree
+        /// first.
+        private func endThreads() {
+            let ending = threads.filter { $0.name != "log" }
+            for thread in ending.isEmpty ? threads : ending { thread.body() }
+            threads.removeAll { ending.isEmpty || $0.name != "log" }
+        }
     }
     private let stops: Counter
 
     var stopCount: Int { stops.count }
+
+    /// What the log was told.
+    var lines: [String] {
+        get { stops.lines }
+        set { stops.lines = newValue }
+    }
 
     /// What happens while the node blocks a thread of its own.
     var whileAsleep: () -> Void {
@@ -63,10 +91,35 @@ final class FakeShell {
     func settle() {
         repeat {
             for executor in node.executors { turn(executor) }
+            node.persistence?.readers?.catchUp()
+            writeLog()
         } while clients.contains {
-            $0.isOpen && !$0.unread.isEmpty
+            $0.isOpen && !$0.unread.isEmpty && $0.held.isEmpty
         }
         for _ in 0..<2 { for executor in node.executors { turn(executor) } }
+        writeLog()
+    }
+
+    /// Whether the log's writer gets a turn whenever replies wait for it.
+    var writesLog = true
+
+    private func writeLog() {
+        if !writesLog || !clients.contains(where: { !$0.held.isEmpty }) { return }
+        node.persistence?.step()
+        release()
+    }
+
+    /// Sends replies that were held back until the log is durable.
+    func release() {
+        for client in clients where client.isOpen {
+            while let first = client.held.first {
+                let standing = client.executor.standing(of: first.number)
+                if standing == .pending { break }
+                client.held.removeFirst()
+                if standing == .lost { close(client) } else { client.received += first.bytes }
+            }
+            if client.isOpen && client.held.isEmpty && client.closesAfterHeld { close(client) }
+        }
     }
 
     /// Sends raw bytes and answers all that came back.
@@ -80,7 +133,8 @@ final class FakeShell {
     func turn(_ executor: Executor) {
         begin(executor)
         var used = 0
-        for client in clients where client.executor === executor && client.isOpen && !client.unread.isEmpty {
+        for client in clients
+        where client.executor === executor && client.isOpen && !client.unread.isEmpty && client.held.isEmpty {
             used += read(client, arena + used)
         }
         executor.execute()
@@ -106,27 +160,38 @@ final class FakeShell {
         return own ? 0 : (count + 63) & ~63
     }
 
+    /// What happens between a turn's commands and its replies.
+    var beforeReplies: () -> Void = {}
+
     private func finish(_ executor: Executor) {
+        beforeReplies()
+        let number = executor.repliesWaitFor()
         var i = 0
         while i < executor.dirty.count {
             let link = executor.dirty[i]
             link.pointee.state.remove(.dirty)
-            if let client = clients.first(where: { $0.isOpen && $0.link == link }) { flush(client) }
+            if let client = clients.first(where: { $0.isOpen && $0.link == link }) { flush(client, number) }
             i += 1
         }
         executor.dirty.removeAll()
         _ = executor.turnEnded(monotonic: UInt64(now) * 1_000_000)
     }
 
-    private func flush(_ client: FakeClient) {
+    private func flush(_ client: FakeClient, _ number: UInt64) {
         let link = client.link
-        if !link.pointee.state.contains(.close) {
-            while let run = link.pointee.output.unsent {
-                client.received += run.bytes
-                link.pointee.output.consume(run.count)
-            }
+        if link.pointee.state.contains(.close) { return close(client) }
+        var bytes: [UInt8] = []
+        while let run = link.pointee.output.unsent {
+            bytes += run.bytes
+            link.pointee.output.consume(run.count)
         }
-        if !link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush]) { close(client) }
+        if number == 0 && client.held.isEmpty {
+            client.received += bytes
+        } else if !bytes.isEmpty {
+            client.held.append((number, bytes))
+        }
+        guard link.pointee.state.contains(.closeAfterFlush) else { return }
+        if client.held.isEmpty { close(client) } else { client.closesAfterHeld = true }
     }
 
     private func close(_ client: FakeClient) {
@@ -134,6 +199,7 @@ final class FakeShell {
         client.link.pointee.input.reset()
         client.link.pointee.output.reset()
         client.link.deallocate()
+        client.held = []
         client.isOpen = false
     }
 }
@@ -143,6 +209,9 @@ final class FakeClient {
     let executor: Executor
     var unread: [UInt8] = []
     var received: [UInt8] = []
+    /// Replies that wait until the log is durable, and which of its records they wait for.
+    var held: [(number: UInt64, bytes: [UInt8])] = []
+    var closesAfterHeld = false
     var isOpen = true
 
     init(_ executor: Executor) {

@@ -61,7 +61,7 @@ public struct PartitionSave: ~Copyable {
         tables.pointee.unsaved.pointee.isWhole = false
         var hashes: [UInt64] = []
         tables.pointee.entries.forEach { entry in
-            entry.setMarks(Entry.Bit.unsaved, to: Entry.Bit.unsaved)
+            entry.becomeUnsaved()
             hashes.append(Key(entry.key).hash)
         }
         tables.pointee.unsaved.pointee.changed = hashes
@@ -235,7 +235,7 @@ public struct TakenKeys: Sendable {
 }
 
 extension Entry {
-    /// What a save took of the entry has not come to the tree: all of it is to be saved again.
+    /// The tree has nothing of the entry, at least not under its name: all of it is to be saved.
     fileprivate func becomeUnsaved() {
         setMarks(0, to: Bit.unsaved)
         if encoding == .pieces && pieces.isSaved(head) { pieces.makeDirty(head, nil) }

@@ -78,6 +78,14 @@ extension Access {
         return entry.isAway && !entry.isExpired(moment.wall) ? entry.dot : nil
     }
 
+    fileprivate var keysAway: [[UInt8]] {
+        var names: [[UInt8]] = []
+        tables.pointee.entries.forEach { entry in
+            if entry.isAway { names.append(entry.key.bytes) }
+        }
+        return names
+    }
+
     /// Drops a value that the tree has. Answers false if it must stay.
     public func setAside(_ key: Key) -> Bool {
         guard let slot = tables.pointee.entries.find(key) else { return false }
@@ -139,6 +147,23 @@ extension Access {
             Table.replace(tables.pointee.expiring.find(old, hash: key.hash).unsafelyUnwrapped, with: new)
         }
         free(old)
+    }
+}
+
+extension Keyspace {
+    /// Has all values brought back that are away, until one is not. Answers that one's key. All locks are held.
+    public func firstLeftAway(_ bringBack: (Access, Key) -> Bool) -> String? {
+        if shared.pointee.awayValues == 0 { return nil }
+        let moment = Moment(wall: 0, stamp: 0)
+        for i in 0..<Limits.partitions {
+            for database in 0..<databaseCount where partitions[i].databases[database].awayCount != 0 {
+                let access = Access(partitions + i, database: database, moment: moment)
+                for name in access.keysAway {
+                    if name.withView({ !bringBack(access, Key($0)) }) { return String(decoding: name, as: UTF8.self) }
+                }
+            }
+        }
+        return nil
     }
 }
 

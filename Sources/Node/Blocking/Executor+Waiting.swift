@@ -90,6 +90,7 @@ extension Executor {
     /// Ends a cancelled wait with the reply of one that has timed out, or with an error.
     private func end(_ waiter: Waiter, withError: Bool, failed: Bool) {
         guard let session = waiter.session else { return }
+        tellsOfChange()
         answer(waiter) { output in
             let reply = ReplyWriter(output, version: session.pointee.version)
             if withError {
@@ -163,6 +164,7 @@ extension Executor {
     /// the mailbox, too.
     func goOn(_ waiter: Waiter, _ reply: [UInt8]) {
         guard let session = waiter.session else { return }
+        tellsOfChange()
         answer(waiter) { output in reply.withView { output.pointee.append($0) } }
         resume(session)
     }
@@ -170,6 +172,7 @@ extension Executor {
     /// Ends a client's wait for another server with OK or an error. Between batches only.
     func answerPeerWait(_ waiter: Waiter, error: [UInt8]?) {
         guard let session = waiter.session else { return }
+        tellsOfChange()
         answer(waiter) { output in
             let reply = ReplyWriter(output, version: session.pointee.version)
             guard let error else { return reply.ok() }

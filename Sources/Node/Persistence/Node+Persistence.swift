@@ -57,10 +57,7 @@ extension Node {
     /// CONFIG SET appendonly. Answers why it cannot be done. `executor`: the caller's, which may hold locks.
     public func followPersistence(_ old: Settings, _ new: Settings) -> String? {
         if old.appendOnly == new.appendOnly { return nil }
-        if !new.appendOnly {
-            stopPersisting()
-            return nil
-        }
+        if !new.appendOnly { return stopPersisting() }
         do throws(RecoveryError) {
             try beginPersisting(new)
             return nil
@@ -75,8 +72,9 @@ extension Node {
     private func beginPersisting(_ settings: Settings) throws(RecoveryError) {
         let directory = try openDirectory(settings)
         let tree = try openTree(directory)
-        let end = try skipLog(directory)
-        var old = tree.state.withView { SavedState($0) } ?? SavedState(keyspace)
+        let there = tree.state.withView { SavedState($0) }
+        let end = try skipLog(directory, after: there)
+        var old = there ?? SavedState(keyspace)
         // A crash before the first round is over must not bring back a mixture.
         old.isComplete = false
         old.logPosition = end.last
@@ -92,14 +90,23 @@ extension Node {
         persistence.keeper?.requestRound()
     }
 
-    /// Stops logging; what has been logged stays where it is.
-    private func stopPersisting() {
-        guard let persistence else { return }
+    /// Stops logging; what has been logged stays where it is. Nobody looks there any more: all values come back to
+    /// memory first, with everybody waiting. Answers why that cannot be done; then nothing has happened.
+    private func stopPersisting() -> String? {
+        guard let persistence else { return nil }
+        var unreadable: String?
         withAllPartitions {
+            unreadable = keyspace.firstLeftAway { values, key in persistence.values?.load(values, key) ?? false }
+            if unreadable != nil { return }
             keyspace.shared.pointee.sink = nil
             cs_store_release_u64(persistencePlace, 0)
         }
+        if let unreadable {
+            doors.log(.warning, "cannot switch appendonly off: the value of \(unreadable) cannot be read from disk")
+            return "Unable to turn off AOF. Check server logs."
+        }
         persistence.finish()
+        return nil
     }
 
     /// At the end of the process, when no loop runs any more. Everything is written and synced.

@@ -30,12 +30,16 @@ public final class Persistence: @unchecked Sendable {
     private let bell = Doorbell()
     private let group = GroupCommit()
     private let sleep: @Sendable (Int) -> Void
+    private let report: @Sendable (LogLevel, String) -> Void
     private let policyWord: UnsafeMutablePointer<UInt32>
     private let flags: UnsafeMutablePointer<UInt32>
     private let state = Mutex(State())
 
     /// What segments were removed up to. The writer's.
     private var released: UInt64 = 0
+    /// When the log was synced last, and up to which record loops were told. The writer's.
+    private var syncedAt = cs_monotonic_ns()
+    private var announced: UInt64 = 0
 
     private struct State {
         /// Why writes are refused.
@@ -46,7 +50,8 @@ public final class Persistence: @unchecked Sendable {
     /// Places in `flags`.
     private enum Flag {
         static let stopping = 0
-        static let refusing = 1
+        /// Counts how often writes began, and ceased, to be refused: odd while they are.
+        static let refusals = 1
         /// Nothing can be made durable any more.
         static let failed = 2
         /// The writer is gone.
@@ -69,9 +74,11 @@ public final class Persistence: @unchecked Sendable {
 
     /// `sleep` blocks the calling thread, microseconds (`Doors.sleep`).
     public init(
-        _ log: Log, _ directory: DataDirectory, _ policy: SyncPolicy, sleep: @escaping @Sendable (Int) -> Void
+        _ log: Log, _ directory: DataDirectory, _ policy: SyncPolicy, sleep: @escaping @Sendable (Int) -> Void,
+        report: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.log = log
+        self.report = report
         self.directory = Mutex(directory)
         self.sleep = sleep
         policyWord = .allocate(capacity: 1)
@@ -103,11 +110,11 @@ public final class Persistence: @unchecked Sendable {
 
     // MARK: the flusher's
 
-    /// Waits until records up to this number are durable. False if they cannot be made so, or the writer ends.
+    /// Waits until records up to this number are durable. False if they cannot be made so now, or the writer ends.
     func makeDurable(upTo number: UInt64) -> Bool {
         cs_store_release_u64(marks, number)
         while log.durable < number {
-            if cs_load_u32(flags + Flag.failed) != 0 || cs_load_u32(flags + Flag.ended) != 0 { return false }
+            if refusesWrites || cs_load_u32(flags + Flag.ended) != 0 { return false }
             bell.ring()
             sleep(500)
         }
@@ -124,10 +131,13 @@ public final class Persistence: @unchecked Sendable {
 
     /// A loop's turn is over, in which it has replied to so many clients: what it added is to be written. Answers which
     /// record its replies wait for, 0: none.
-    func turnEnded(clients: Int) -> UInt64 {
+    /// - Parameter refusals: what `refusals` was when the turn began. If writes have been refused ever since, no reply
+    ///   tells of a change, and none need wait for a disk that refuses.
+    func turnEnded(clients: Int, refusals before: UInt32) -> UInt64 {
         let last = log.last
-        if last == log.durable || cs_load_u32(flags + Flag.failed) != 0 { return 0 }
+        if last == log.durable { return 0 }
         if policy == .always {
+            if before & 1 != 0 && before == refusals { return 0 }
             if group.add(clients) { bell.ring() }
             return last
         }
@@ -137,12 +147,15 @@ public final class Persistence: @unchecked Sendable {
 
     /// What has become of a record that replies wait for.
     func standing(of number: UInt64) -> WaitStanding {
-        if log.durable >= number || policy != .always { return .reached }
-        return cs_load_u32(flags + Flag.failed) != 0 ? .lost : .pending
+        if log.durable >= number { return .reached }
+        if cs_load_u32(flags + Flag.failed) != 0 { return .lost }
+        return policy == .always ? .pending : .reached
     }
 
+    var refusals: UInt32 { cs_load_acquire_u32(flags + Flag.refusals) }
+
     /// Writing commands are refused, for the reason that `failure` tells.
-    var refusesWrites: Bool { cs_load_u32(flags + Flag.refusing) != 0 }
+    var refusesWrites: Bool { cs_load_u32(flags + Flag.refusals) & 1 != 0 }
 
     public var failure: String? { state.withLock { $0.failure } }
 
@@ -150,36 +163,44 @@ public final class Persistence: @unchecked Sendable {
 
     /// Writes and syncs until `stop`, then once more.
     public func run() {
-        var syncedAt = cs_monotonic_ns()
         while cs_load_acquire_u32(flags + Flag.stopping) == 0 {
-            bell.wait(microseconds: patience(syncedAt))
+            bell.wait(microseconds: patience)
             if policy == .always { gather() }
-            work(&syncedAt)
+            step()
             if policy != .always || refusesWrites { pause() }
         }
         writeAll()
         cs_store_release_u32(flags + Flag.ended, 1)
     }
 
-    private func work(_ syncedAt: inout UInt64) {
-        _ = attempt { () throws(DiskError) in try log.write() }
+    /// Writes what there is, and syncs it if that is due.
+    func step() {
         let now = cs_monotonic_ns()
+        write()
         switch policy {
-        case .always: sync(&syncedAt, now)
-        case .everySecond: if now &- syncedAt >= Persistence.second { sync(&syncedAt, now) }
+        case .always: sync(now)
+        case .everySecond: if now &- syncedAt >= Persistence.second { sync(now) }
         case .never: syncedAt = now
         }
-        if cs_load_acquire_u64(marks) > log.durable { sync(&syncedAt, now) }
+        if cs_load_acquire_u64(marks) > log.durable { sync(now) }
+        announce()
         removeSegments()
     }
 
     /// Writes and syncs all there is.
     func writeAll() {
-        _ = attempt { () throws(DiskError) in
-            try log.write()
-            try log.sync()
-        }
+        write()
+        sync(cs_monotonic_ns())
+        announce()
         removeSegments()
+    }
+
+    /// Tells loops that replies may go, or that they never will.
+    private func announce() {
+        let durable = log.durable
+        if durable == announced && cs_load_u32(flags + Flag.failed) == 0 { return }
+        announced = durable
+        if policy == .always { wakeLoops() }
     }
 
     private func removeSegments() {
@@ -208,7 +229,7 @@ public final class Persistence: @unchecked Sendable {
     }
 
     /// How long nothing needs to be done without being asked for.
-    private func patience(_ syncedAt: UInt64) -> Int64 {
+    private var patience: Int64 {
         if refusesWrites { return Int64(Persistence.retryTime) }
         if policy != .everySecond || log.durable == log.written { return -1 }
         let age = cs_monotonic_ns() &- syncedAt
@@ -231,12 +252,21 @@ public final class Persistence: @unchecked Sendable {
         sleep(refusesWrites ? Persistence.retryTime : Persistence.gatheringTime)
     }
 
-    private func sync(_ syncedAt: inout UInt64, _ now: UInt64) {
+    private func write() {
+        do throws(DiskError) {
+            try log.write()
+        } catch {
+            return refuse(error)
+        }
+        // What could not be written is, by now: it came first.
+        if refusesWrites { accept() }
+    }
+
+    private func sync(_ now: UInt64) {
         if log.durable == log.written { return syncedAt = now }
-        let isDone = attempt { () throws(DiskError) in try log.sync() }
+        do throws(DiskError) { try log.sync() } catch { refuse(error) }
         syncedAt = cs_monotonic_ns()
         group.end(syncedAt &- now)
-        if isDone && policy == .always { wakeLoops() }
     }
 
     private func wakeLoops() {
@@ -244,23 +274,25 @@ public final class Persistence: @unchecked Sendable {
         for wake in loops { wake() }
     }
 
-    /// Refuses writes from a failure on, until something of the kind works again; a sync that failed never does.
-    private func attempt(_ body: () throws(DiskError) -> Void) -> Bool {
-        do throws(DiskError) {
-            try body()
-        } catch {
-            state.withLock { $0.failure = error.reason }
-            cs_store_u32(flags + Flag.refusing, 1)
-            if error.operation == .sync {
-                cs_store_u32(flags + Flag.failed, 1)
-                wakeLoops()
-            }
-            return false
+    /// Refuses writes from a failure on, until the log can be written again; after a sync that failed it never can.
+    private func refuse(_ error: DiskError) {
+        if log.failure != nil {
+            if cs_load_u32(flags + Flag.failed) != 0 { return }
+            report(
+                .warning,
+                "The log cannot be made durable: \(error). Nothing is written any more; writing commands are refused "
+                    + "until the server is started anew")
+            cs_store_release_u32(flags + Flag.failed, 1)
+        } else if !refusesWrites {
+            report(.warning, "The log cannot be written: \(error). Until it can, writing commands are refused")
         }
-        if refusesWrites {
-            cs_store_u32(flags + Flag.refusing, 0)
-            state.withLock { $0.failure = nil }
-        }
-        return true
+        state.withLock { $0.failure = error.reason }
+        if !refusesWrites { cs_store_release_u32(flags + Flag.refusals, refusals &+ 1) }
+    }
+
+    private func accept() {
+        report(.notice, "The log can be written again")
+        state.withLock { $0.failure = nil }
+        cs_store_release_u32(flags + Flag.refusals, refusals &+ 1)
     }
 }

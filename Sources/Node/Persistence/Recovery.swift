@@ -93,7 +93,7 @@ extension Node {
     private func beginAnew(
         _ directory: DataDirectory, _ tree: Tree, _ old: SavedState
     ) throws(RecoveryError) -> LogEnd {
-        let end = try skipLog(directory)
+        let end = try skipLog(directory, after: old)
         keyspace.beginSaving(over: old)
         try install(SavedState(keyspace, logPosition: end.last), tree)
         return end
@@ -109,8 +109,11 @@ extension Node {
     func makePersistence(
         _ directory: DataDirectory, _ tree: Tree, _ values: TreeValues, _ end: LogEnd, _ settings: Settings
     ) -> Persistence {
-        let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end)
-        let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep)
+        var options = Log.Options()
+        // Segments go as a whole: longer ones would stay for several rounds.
+        options.segmentBytes = min(options.segmentBytes, Int64(max(settings.flushLogBytes, 4096)))
+        let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end, options)
+        let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep, report: doors.log)
         persistence.flushBytes = settings.flushLogBytes
         persistence.keeper = TreeKeeper(keyspace, libraries, tree, persistence, sleep: doors.sleep, report: doors.log)
         persistence.values = values
@@ -118,11 +121,11 @@ extension Node {
         return persistence
     }
 
-    /// Where the log ends, whatever is in it.
-    func skipLog(_ directory: DataDirectory) throws(RecoveryError) -> LogEnd {
+    /// Where the log ends, whatever is in it after what the tree's state, if it has one, knows.
+    func skipLog(_ directory: DataDirectory, after state: SavedState?) throws(RecoveryError) -> LogEnd {
         var recovery = LogRecovery(directory.files, directory: directory.path, identity: directory.identity)
         do throws(LogError) {
-            return try recovery.run(fromAnywhere: ()) { (_, _) throws(LogError) in }
+            return try recovery.run(from: (state?.logPosition ?? 0) + 1) { (_, _) throws(LogError) in }
         } catch {
             throw .log(error)
         }
@@ -145,6 +148,9 @@ extension Node {
             throw .log(error)
         }
         if let strange { throw strange }
+        if end.torn > 0 {
+            doors.log(.warning, "The log ended in \(end.torn) bytes that a crash left unfinished: they are cut off")
+        }
         return end
     }
 

@@ -22,8 +22,8 @@ public final class TreeKeeper: @unchecked Sendable {
     private let rounds = Mutex(())
     /// Records of the round. Its thread's.
     private var saved = 0
-    /// Log bytes at the last round's beginning. The flusher's.
-    private var flushedAt: UInt64
+    /// The compactor's.
+    private var compactionFails = false
 
     private enum Flag {
         static let stopping = 0
@@ -48,7 +48,7 @@ public final class TreeKeeper: @unchecked Sendable {
         self.persistence = persistence
         self.sleep = sleep
         self.report = report
-        flushedAt = persistence.log.bytes
+        progress.withLock { $0.flushedAt = persistence.log.bytes }
         flags = .allocate(capacity: Flag.count)
         flags.initialize(repeating: 0, count: Flag.count)
     }
@@ -104,12 +104,18 @@ public final class TreeKeeper: @unchecked Sendable {
         while !isStopping {
             flushBell.wait(microseconds: TreeKeeper.patience)
             if isStopping { break }
-            let standing = standing
-            let grown = persistence.log.bytes &- flushedAt
-            if standing.wanted == standing.begun && grown < UInt64(persistence.flushBytes) { continue }
-            if attemptRound() != nil { sleep(500_000) }
+            if isRoundDue(now: cs_monotonic_ns()) { attemptRound() }
         }
         cs_store_release_u32(flags + Flag.flushEnded, 1)
+    }
+
+    /// Whether a round is wanted, or the log has grown long enough; after one that failed, whether it is time to try
+    /// again.
+    func isRoundDue(now: UInt64) -> Bool {
+        let standing = standing
+        if standing.failure != nil { return now >= standing.retryAt }
+        return standing.wanted != standing.begun
+            || persistence.log.bytes &- standing.flushedAt >= UInt64(persistence.flushBytes)
     }
 
     @discardableResult
@@ -121,20 +127,33 @@ public final class TreeKeeper: @unchecked Sendable {
                 state.startedAt = cs_monotonic_ns()
                 return state.wanted
             }
-            flushedAt = persistence.log.bytes
+            let before = progress.withLock { $0.failure }
+            let bytes = persistence.log.bytes
             let failure = round()
-            if let failure { report(.warning, "Saving to the tree failed: \(failure)") }
+            // The same thing is not said again and again.
+            if let failure, before == nil { report(.warning, "Saving to the tree failed: \(failure)") }
+            if failure == nil && before != nil { report(.notice, "Saving to the tree works again") }
             let isEmpty = saved == 0
-            progress.withLock { $0.emptyRounds = isEmpty ? $0.emptyRounds + 1 : 0 }
-            progress.withLock { $0.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000) }
+            progress.withLock { state in
+                if failure == nil { state.emptyRounds = isEmpty ? state.emptyRounds + 1 : 0 }
+                state.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000)
+                if failure == nil { state.flushedAt = bytes }
+            }
             compactBell.ring()
             return failure
         }
     }
 
+    /// Why a round would be in vain; nil: it may succeed.
+    private var obstacle: String? {
+        if let failure = tree.failure { return "\(TreeError.failedBefore(failure))" }
+        return persistence.refusesWrites ? "the log cannot be written: \(persistence.failure ?? "unknown")" : nil
+    }
+
     /// Everything that has changed goes to the tree. Answers what went wrong: then nothing has happened.
     private func round() -> String? {
         saved = 0
+        if let obstacle { return obstacle }
         var state = SavedState(logPosition: persistence.log.last, isComplete: true, cuts: [])
         // Like what slices find, they may be newer than that.
         state.libraries = libraries.saved
@@ -193,19 +212,30 @@ public final class TreeKeeper: @unchecked Sendable {
     /// The compactor's thread.
     func runCompactor() {
         while !isStopping {
-            do {
-                let dead = deadSpaces()
-                let didSomething = try tree.compact(
-                    { key, _ in dead.contains(key) }, shouldStop: { [self] in isStopping })
-                if didSomething { continue }
-            } catch {
-                report(.warning, "Compaction failed: \(error)")
-                sleep(500_000)
-            }
+            if compact() { continue }
             if isStopping { break }
             compactBell.wait(microseconds: 1_000_000)
         }
         cs_store_release_u32(flags + Flag.compactEnded, 1)
+    }
+
+    /// One step. Answers false if there was nothing to do, or nothing that works now.
+    func compact() -> Bool {
+        if tree.failure != nil { return false }
+        do throws(TreeError) {
+            let dead = deadSpaces()
+            let didSomething = try tree.compact(
+                { key, _ in dead.contains(key) }, shouldStop: { [self] in isStopping })
+            if compactionFails && didSomething {
+                report(.notice, "Compaction works again")
+                compactionFails = false
+            }
+            return didSomething
+        } catch {
+            if !compactionFails { report(.warning, "Compaction failed: \(error)") }
+            compactionFails = true
+            return false
+        }
     }
 
     /// Which records are about databases that have been emptied. A space is dead once neither the state that a crash
@@ -230,13 +260,26 @@ struct RoundProgress: Sendable {
     var rounds: UInt64 = 0
     /// How many in a row found nothing to save.
     var emptyRounds = 0
+    /// Log bytes at the beginning of the last round that succeeded.
+    var flushedAt: UInt64 = 0
+    /// When one that failed is tried again, and after how long another one would be, nanoseconds.
+    var retryAt: UInt64 = 0
+    private var retryAfter = retryTimes.lowerBound
+
+    /// Twice as long each time.
+    private static let retryTimes: ClosedRange<UInt64> = 500_000_000...8_000_000_000
 
     fileprivate mutating func ended(_ round: UInt64, _ failure: String?, now: UInt64, wall: Int64) {
         isRunning = false
         done = max(done, round)
         seconds = Int64((now &- startedAt) / 1_000_000_000)
         self.failure = failure
-        if failure != nil { return }
+        if failure != nil {
+            retryAt = now &+ retryAfter
+            retryAfter = min(2 * retryAfter, RoundProgress.retryTimes.upperBound)
+            return
+        }
+        retryAfter = RoundProgress.retryTimes.lowerBound
         rounds += 1
         endedAt = wall
     }

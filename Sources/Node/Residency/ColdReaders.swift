@@ -75,6 +75,18 @@ final class ColdReaders: Sendable {
         }
     }
 
+    /// Does on the calling thread what there is to do: tests have no others.
+    func catchUp() {
+        var buffer = ValueBuffer()
+        for desk in state.withLock({ $0.desks }) {
+            let jobs = desk.jobs.withLock { jobs in
+                defer { jobs = [] }
+                return jobs
+            }
+            for job in jobs { carryOut(job, &buffer) }
+        }
+    }
+
     private func carryOut(_ job: Job, _ buffer: inout ValueBuffer) {
         let moment = Moment(wall: job.moment, stamp: 0)
         for cold in job.keys {

@@ -30,8 +30,8 @@ public final class Log: @unchecked Sendable {
     private var segment: (any File)?
     private var segments: [UInt64]
     private var offset: Int64 = 0
-    /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it.
-    private var failure: DiskError?
+    /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it. The writer's.
+    public private(set) var failure: DiskError?
 
     /// What anybody may read: records written, records durable, bytes written; words in a block of their own.
     private let progress: UnsafeMutablePointer<UInt64>
@@ -109,8 +109,13 @@ public final class Log: @unchecked Sendable {
     }
 
     private func syncSegment() throws(DiskError) {
-        do {
-            try segment?.sync()
+        try orFail { () throws(DiskError) in try segment?.sync() }
+    }
+
+    /// Does what must not be tried again if it fails: a second sync would succeed, and prove nothing.
+    private func orFail(_ body: () throws(DiskError) -> Void) throws(DiskError) {
+        do throws(DiskError) {
+            try body()
         } catch {
             failure = error
             throw error
@@ -145,8 +150,10 @@ public final class Log: @unchecked Sendable {
         var header = ByteBuffer(capacity: LogFormat.segmentHeaderBytes)
         LogSegmentHeader(identity: identity, first: first).write(to: &header)
         try file.write(header.view, at: 0)
-        try file.sync()
-        try files.syncDirectory(directory)
+        try orFail { () throws(DiskError) in
+            try file.sync()
+            try files.syncDirectory(directory)
+        }
         segment = file
         offset = Int64(header.count)
         if segments.last != first { segments.append(first) }

@@ -87,10 +87,15 @@ struct LogFrameHeader {
         guard bytes.count >= header, bytes.integer(at: 0, UInt32.self) == LogFormat.frameMagic else { return nil }
         let count = bytes.integer(at: 8, UInt64.self)
         guard count <= UInt64(bytes.count - header) else { return nil }
-        byteCount = Int(count)
-        guard bytes.integer(at: 4, UInt32.self) == CRC32C.checksum(bytes.slice(8, header + byteCount)) else {
+        guard bytes.integer(at: 4, UInt32.self) == CRC32C.checksum(bytes.slice(8, header + Int(count))) else {
             return nil
         }
+        self.init(unchecked: bytes)
+    }
+
+    /// Of a frame that is known to be whole.
+    init(unchecked bytes: ByteView) {
+        byteCount = Int(bytes.integer(at: 8, UInt64.self))
         first = bytes.integer(at: 16, UInt64.self)
         durable = bytes.integer(at: 24, UInt64.self)
         records = Int(bytes.integer(at: 32, UInt32.self))

@@ -6,12 +6,15 @@ public struct LogEnd: Equatable, Sendable {
     public var last: UInt64
     /// The first record's number of each segment, the oldest first.
     public var segments: [UInt64]
+    /// Bytes that a crash left unfinished, and that were cut off.
+    public var torn = 0
 
     public static let empty = LogEnd(last: 0, segments: [])
 
-    public init(last: UInt64, segments: [UInt64]) {
+    public init(last: UInt64, segments: [UInt64], torn: Int = 0) {
         self.last = last
         self.segments = segments
+        self.torn = torn
     }
 }
 
@@ -49,6 +52,9 @@ public struct LogRecovery {
     /// The next record's number; nil before the first.
     private var expected: UInt64?
     private var segments: [UInt64] = []
+    /// Up to which number frames say that records were durable.
+    private var claimed: UInt64 = 0
+    private var torn = 0
 
     public init(_ files: any FileSystem, directory: String, identity: UInt64) {
         self.files = files
@@ -56,19 +62,15 @@ public struct LogRecovery {
         self.identity = identity
     }
 
-    /// Lends each record there is with its number, whichever the first one is.
-    public mutating func run(
-        fromAnywhere: Void, _ body: (UInt64, ByteView) throws(LogError) -> Void
-    ) throws(LogError) -> LogEnd {
-        try run(from: names().first ?? 1, body)
-    }
-
     /// Lends each record with its number. Records before `start` need not be there any more.
     public mutating func run(
         from start: UInt64, _ body: (UInt64, ByteView) throws(LogError) -> Void
     ) throws(LogError) -> LogEnd {
-        let firsts = try names()
-        for (i, first) in firsts.enumerated() {
+        let names = try names()
+        // Older segments were to be removed: a crash may have brought back some of them, in any combination.
+        let oldest = names.lastIndex { $0 <= start } ?? 0
+        let firsts = names[oldest...]
+        for (i, first) in zip(firsts.indices, firsts) {
             let later = Array(firsts[(i + 1)...])
             if try !segment(first, before: later, start, body) {
                 try cut(later)
@@ -76,17 +78,36 @@ public struct LogRecovery {
             }
         }
         try makeDurable()
+        try cut(Array(names[..<oldest]))
         let last = expected.map { $0 - 1 } ?? start - 1
-        return LogEnd(last: max(last, start - 1), segments: segments)
+        return LogEnd(last: max(last, start - 1), segments: segments, torn: torn)
     }
 
-    /// What a process that was killed had written, but not synced, has been read as if it were there for good: from
-    /// now on it is. All but the last segment are durable already.
+    /// What was read is taken to be there for good: from now on it is. All but the last segment are durable already.
     private func makeDurable() throws(LogError) {
         guard let last = segments.last else { return }
         do throws(DiskError) {
             try files.open(path(last), .write).sync()
             try files.syncDirectory(directory)
+        } catch {
+            throw .disk(error)
+        }
+    }
+
+    /// Writes again what nothing in a segment says was durable. A process that was killed may have written it and not
+    /// synced; and if a sync of its failed, the system takes those pages for clean that never came to the disk, and
+    /// would not write them by itself (fsyncgate).
+    private func rewrite(_ contents: borrowing SegmentContents, _ path: String, upTo end: Int) throws(LogError) {
+        let bytes = contents.view
+        var at = LogFormat.segmentHeaderBytes
+        while at < end {
+            let frame = LogFrameHeader(unchecked: bytes.slice(at, end))
+            if frame.first + UInt64(frame.records) > claimed + 1 { break }
+            at += frame.totalBytes
+        }
+        if at == end { return }
+        do throws(DiskError) {
+            try files.open(path, .write).write(bytes.slice(at, end), at: Int64(at))
         } catch {
             throw .disk(error)
         }
@@ -134,8 +155,10 @@ public struct LogRecovery {
                 return try endEarly(contents, path, at, before: later)
             }
             try records(rest.slice(LogFormat.frameHeaderBytes, frame.totalBytes), frame, body)
+            claimed = max(claimed, frame.durable)
             at += frame.totalBytes
         }
+        if later.isEmpty { try rewrite(contents, path, upTo: at) }
         return true
     }
 
@@ -161,7 +184,10 @@ public struct LogRecovery {
             // A segment is begun only when all before it is durable.
             let next = try SegmentContents(files, self.path(first))
             if LogSegmentHeader(next.view) != nil { throw .damaged(path, offset: at) }
+            if next.view.count > LogFormat.segmentHeaderBytes { throw .foreign(self.path(first)) }
         }
+        torn = contents.view.count - at
+        try rewrite(contents, path, upTo: at)
         do throws(DiskError) {
             let file = try files.open(path, .write)
             try file.truncate(to: Int64(at))

@@ -46,6 +46,9 @@ public final class Tree: @unchecked Sendable {
     @inline(__always)
     var current: Version { lock.withLock { version } }
 
+    /// A sync of the manifest failed: nothing will be changed any more.
+    public var failure: DiskError? { editing.withLock { manifest.finalFailure } }
+
     // MARK: changing
 
     /// Begins a run of changes. One at a time.

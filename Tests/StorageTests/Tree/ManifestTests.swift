@@ -89,7 +89,8 @@ import Testing
             try writer.append(ManifestEdit(nextNumber: 0, added: [Self.place(15, level: 2)]))
             let again = try #require(try Self.reader(files.crash(keeping: .nothing)).read())
             #expect(again.contents == writer.contents && again.torn == 0)
-            #expect(again.last == found.last + 1)
+            // Where nothing says that the last edit was durable, a new manifest begins with all there is.
+            #expect(again.last == (found.claimed < found.last ? 2 : found.last + 1))
             #expect(again.contents.tables[15] != nil)
         }
     }

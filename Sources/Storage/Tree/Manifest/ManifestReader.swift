@@ -10,6 +10,8 @@ struct ManifestFindings {
     var end = 0
     /// Bytes after it, which a crash left unfinished.
     var torn = 0
+    /// Up to which number a frame says that edits were durable. The first one was before the manifest counted.
+    var claimed: UInt64 = 1
 }
 
 /// Reads the manifest of a directory. Tells an end that a crash tore from rot as the log does: it is no crash's doing
@@ -80,6 +82,7 @@ struct ManifestReader {
                 }
                 found.last = frame.number
             }
+            found.claimed = max(found.claimed, frame.durable)
             found.end += frame.totalBytes
         }
         found.torn = bytes.count - found.end

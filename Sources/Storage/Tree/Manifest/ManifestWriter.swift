@@ -27,12 +27,13 @@ final class ManifestWriter {
     private var snapshotBytes: Int64
     /// A frame may have been written in part where the next one belongs.
     private var isUnclean = false
-    /// `current` may name another manifest already.
+    /// `current` may name another manifest already, or this one may have what was refused.
     private var mustReplace = false
     private var failure: DiskError?
 
-    /// Goes on where the reader found the end; cuts off what a crash left unfinished, and makes durable what a killed
-    /// process wrote and did not sync.
+    /// Goes on where the reader found the end; cuts off what a crash left unfinished. If nothing says that the last
+    /// edit was durable, a killed process may have written it and not synced, or a sync of its failed, after which the
+    /// system never writes it (fsyncgate): then all there is goes to a new file.
     init(
         _ files: any FileSystem, directory: String, identity: UInt64, _ numbers: FileNumbers,
         after found: ManifestFindings
@@ -54,7 +55,7 @@ final class ManifestWriter {
             return file
         }
         snapshotBytes = Int64(Self.frame(contents.snapshot, 1, durable: 0).count)
-        seal()
+        if found.claimed < found.last { try replace() } else { seal() }
     }
 
     /// Makes a directory's first manifest.
@@ -77,8 +78,11 @@ final class ManifestWriter {
         seal()
     }
 
-    /// A sync failed: what was to become durable may or may not be.
-    var isInDoubt: Bool { failure != nil }
+    /// What was refused last may or may not be durable, or become so.
+    var isInDoubt: Bool { failure != nil || mustReplace }
+
+    /// The sync that failed, after which all is refused.
+    var finalFailure: DiskError? { failure }
 
     /// Makes an edit durable. `edit.nextNumber` is filled in here.
     func append(_ edit: ManifestEdit) throws(TreeError) {
@@ -89,10 +93,13 @@ final class ManifestWriter {
         var after = contents
         guard after.apply(edit) else { throw .unreadable(file.path, edit: last + 1) }
         let frame = Self.frame(edit, last + 1, durable: last)
-        try orTreeError { [file, offset] () throws(DiskError) in
+        do throws(DiskError) {
             if isUnclean { try file.truncate(to: offset) }
             isUnclean = true
             try file.write(frame.view, at: offset)
+        } catch {
+            takeBack()
+            throw .disk(error)
         }
         try sync { [file] () throws(DiskError) in try file.sync() }
         isUnclean = false
@@ -100,6 +107,18 @@ final class ManifestWriter {
         last += 1
         contents = after
         seal()
+    }
+
+    /// A write that was refused may have arrived, even the whole frame. It must not come back after a crash, since the
+    /// tables it names are about to be removed: if it cannot be cut off for good, a new file is to take this one's place.
+    private func takeBack() {
+        do throws(DiskError) {
+            try file.truncate(to: offset)
+            try file.sync()
+            isUnclean = false
+        } catch {
+            mustReplace = true
+        }
     }
 
     private func sync(_ body: () throws(DiskError) -> Void) throws(TreeError) {
