@@ -122,9 +122,9 @@ extension Access {
     /// Visits all entries of the database's share of the partition. Values that are away come back for the visit; what
     /// cannot be read is left out.
     public func forEachWithValue(_ body: (Entry) -> Void) {
-        var away: [[UInt8]] = []
-        tables.pointee.entries.forEach { if $0.isAway { away.append($0.key.bytes) } else { body($0) } }
-        for key in away {
+        tables.pointee.entries.forEach { if !$0.isAway { body($0) } }
+        if tables.pointee.awayCount == 0 { return }
+        for key in keysAway {
             key.withView { view in
                 let key = Key(view)
                 guard let slot = tables.pointee.entries.find(key).flatMap({ present($0, key) }) else { return }
