@@ -13,7 +13,9 @@ import Testing
 
     init() throws {
         shell = try FakeShell(
-            options: ["--appendonly", "yes", "--dir", "/tmp", "--enable-debug-command", "yes", "--block-cache-size", "0"],
+            options: [
+                "--appendonly", "yes", "--dir", "/tmp", "--enable-debug-command", "yes", "--block-cache-size", "0",
+            ],
             files: files)
         _ = try shell.node.openPersistence()
         client = shell.connect()
@@ -89,7 +91,8 @@ import Testing
         #expect(send("RENAME text other") == "-\(text)\r\n")
         #expect(
             send("MULTI\r\nGET text\r\nEXEC")
-                == "+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: the value cannot be read from disk\r\n")
+                == "+OK\r\n+QUEUED\r\n-EXECABORT Transaction discarded because of: the value cannot be read from disk\r\n"
+        )
         // Keys that nobody has named before.
         #expect(send("EVAL \"return redis.call('get','text')\" 0").hasPrefix("-\(text)"))
         #expect(send("EVAL \"return redis.pcall('hset','small','f','v')['err']\" 0").contains(text))
