@@ -23,7 +23,7 @@ public struct PartitionSave: ~Copyable {
     private var completed: [UInt8]?
 
     /// How many keys a slice looks at, and after how many bytes it ends.
-    private static let sliceKeys = 128
+    private static let sliceKeys = 256
     private static let sliceBytes = 128 * 1024
 
     /// Takes the cut: `cut` is what the partition was at this moment, everything not yet saved is this save's.

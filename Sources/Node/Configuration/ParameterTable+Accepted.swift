@@ -17,7 +17,7 @@ extension ParameterTable {
         Parameter("table-compression", .choice(["default", "none", "lz4", "zstd"]), "default", [.immutable, .hidden]),
         Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable),
         Parameter("no-appendfsync-on-rewrite", .yesNo, "no", [], .accepted),
-        Parameter("auto-aof-rewrite-percentage", .integer(naturalInt32), "100", [], .accepted),
+        Parameter("auto-aof-rewrite-percentage", .integer(naturalInt32), "100"),
         Parameter("auto-aof-rewrite-min-size", .memory(bytes), "67108864", [], .accepted),
         Parameter("aof-load-truncated", .yesNo, "yes", [], .accepted),
         Parameter("aof-use-rdb-preamble", .yesNo, "yes", [], .accepted),
