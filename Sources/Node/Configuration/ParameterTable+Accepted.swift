@@ -12,7 +12,7 @@ extension ParameterTable {
         Parameter("appendfsync", .choice(["everysec", "always", "no"]), "everysec"),
         Parameter("appendfilename", .text(.notEmptyNotPath), "appendonly.aof", .immutable, .accepted),
         // Those that Redis does not have: how the tree is kept (docs/durability.md).
-        Parameter("flush-log-size", .memory(bytes), "67108864", .hidden),
+        Parameter("flush-log-size", .memory(bytes), "268435456", .hidden),
         Parameter("block-cache-size", .memory(bytes), "8388608", [.immutable, .hidden]),
         Parameter("table-compression", .choice(["default", "none", "lz4", "zstd"]), "default", [.immutable, .hidden]),
         Parameter("write-slowdown-debt", .integer(naturalInt32), "100", .hidden),
@@ -21,7 +21,7 @@ extension ParameterTable {
         Parameter("scrub-interval", .integer(naturalInt32), "604800", .hidden),
         Parameter("appenddirname", .text(.directoryName), "appendonlydir", .immutable),
         Parameter("no-appendfsync-on-rewrite", .yesNo, "no", [], .accepted),
-        Parameter("auto-aof-rewrite-percentage", .integer(naturalInt32), "100", [], .accepted),
+        Parameter("auto-aof-rewrite-percentage", .integer(naturalInt32), "100"),
         Parameter("auto-aof-rewrite-min-size", .memory(bytes), "67108864", [], .accepted),
         Parameter("aof-load-truncated", .yesNo, "yes", [], .accepted),
         Parameter("aof-use-rdb-preamble", .yesNo, "yes", [], .accepted),

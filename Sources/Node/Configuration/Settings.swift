@@ -213,7 +213,8 @@ public final class Settings: Sendable {
         streamNodeMaxBytes = values.integer("stream-node-max-bytes")
         streamNodeMaxEntries = values.integer("stream-node-max-entries")
         appendOnly = values.flag("appendonly")
-        flushLogBytes = values.integer("flush-log-size")
+        // As in Redis, 0 has nothing rewritten unless somebody asks for it.
+        flushLogBytes = values.integer("auto-aof-rewrite-percentage") == 0 ? .max : values.integer("flush-log-size")
         blockCacheBytes = values.integer("block-cache-size")
         tableCompression = values.text("table-compression")
         writePace = WritePace(

@@ -235,8 +235,9 @@ public final class Persistence: @unchecked Sendable {
 
     /// Ends all threads, with everything written and synced, and gives the directory back. Answers once it is so.
     func finish() {
-        keeper?.stop()
+        // Who is not waited for is told first: whoever waits may have the others' threads run.
         readers?.stop()
+        keeper?.stop()
         stop()
         while cs_load_acquire_u32(flags + Flag.ended) == 0 { sleep(1000) }
         keeper = nil

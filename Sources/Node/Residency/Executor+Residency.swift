@@ -41,6 +41,24 @@ extension Executor {
         }
     }
 
+    /// For a command inside a script, whose locks are held: its values come back here and now. Answers false if one
+    /// cannot be read: the command must not run, or it would put something in the place of what is there.
+    func bringValuesInScript(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> Bool {
+        guard node.keyspace.shared.pointee.awayValues != 0, !needsNoValue(command, words, count) else { return true }
+        let database = state.pointee.database
+        for word in keyWords(command, words, count) {
+            let key = Key(words[word])
+            let access = Access(partitions + key.partition, database: database, moment: state.pointee.moment)
+            if state.pointee.held.contains(key.partition), access.awayDot(key) != nil, access.find(key) == nil {
+                state.pointee.aftermath.remove(.unreadable)
+                return false
+            }
+        }
+        return true
+    }
+
     /// After a command: puts an error in the place of the reply of one that has met an unreadable value.
     @inline(__always)
     func refuseUnreadable() {
@@ -112,15 +130,18 @@ extension Executor {
     private func coldKeys(
         _ database: Int, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [ColdKey] {
+        keyWords(command, words, count).filter { isAway(Key(words[$0]), database) }.map {
+            ColdKey(database: database, key: words[$0].bytes)
+        }
+    }
+
+    /// Where in the request its keys are.
+    private func keyWords(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> [Int] {
         if !command.pointee.locking.isByKeys && !command.pointee.flags.contains(.movableKeys) { return [] }
         let declaration = node.commands.commands[Int(command.pointee.index)]
-        var cold: [ColdKey] = []
-        for spec in declaration.keys where !spec.flags.contains(.notKey) {
-            for word in spec.positions(words, count) ?? [] where isAway(Key(words[word]), database) {
-                cold.append(ColdKey(database: database, key: words[word].bytes))
-            }
-        }
-        return cold
+        return declaration.keys.filter { !$0.flags.contains(.notKey) }.flatMap { $0.positions(words, count) ?? [] }
     }
 
     private func isAway(_ key: Key, _ database: Int) -> Bool {
