@@ -109,12 +109,11 @@ import Testing
         let digest = send("DEBUG DIGEST")
         // All that may go goes, in as many turns as it takes.
         _ = send("CONFIG SET maxmemory 1")
-        for _ in 0..<100 where away < 4 { shell.settle() }
+        for _ in 0..<100 where away < 4 { _ = send("PING") }
         #expect(away == 4)
         for _ in 0..<3 {
             #expect(send("STRLEN text\r\nHGET small f3") == ":300\r\n$2\r\nv3\r\n")
         }
-        #expect(send("HSET small f3 new").contains("OOM"))
         _ = send("CONFIG SET maxmemory 0")
         #expect(send("DEBUG DIGEST") == digest)
     }
