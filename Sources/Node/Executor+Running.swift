@@ -37,11 +37,12 @@ extension Executor {
                 let command = request.pointee.command, isArityRight(command, request.pointee.count),
                 _fastPath(!command.pointee.flags.contains(.protected))
             {
-                if _slowPath(mayBeAway), !bringValues(request, command) {
+                if _slowPath(mayBeAway), !bringValues(request, command, lends: true) {
                     i &+= 1
                     continue
                 }
                 invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
+                if _slowPath(mayBeAway) { endLoan() }
             } else {
                 runSpecially(request)
             }

@@ -107,6 +107,11 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Of each command, whether it may do without values.
     let valueless: [Bool]
     var valueBuffer = ValueBuffer()
+    /// What the running command has been lent.
+    var loan: Loan?
+    var recentLoans = RecentLoans()
+    /// Little is left of `maxmemory`, when it was looked at last.
+    var isNearlyFull = false
     /// Clients that wait until there is room in memory.
     var waitingForRoom: [SessionPointer] = []
     /// What is on disk is being read: commands are answered LOADING.

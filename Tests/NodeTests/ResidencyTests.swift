@@ -105,6 +105,28 @@ import Testing
         #expect(send("DEBUG DIGEST") == digest)
     }
 
+    @Test func whileMemoryIsFullReadersBorrow() {
+        let digest = send("DEBUG DIGEST")
+        // All that may go goes, in as many turns as it takes.
+        _ = send("CONFIG SET maxmemory 1")
+        for _ in 0..<100 where away < 4 { _ = send("PING") }
+        #expect(away == 4)
+        for _ in 0..<3 {
+            #expect(send("STRLEN text\r\nHGET small f3") == ":300\r\n$2\r\nv3\r\n")
+        }
+        _ = send("CONFIG SET maxmemory 0")
+        #expect(send("DEBUG DIGEST") == digest)
+    }
+
+    @Test func aSecondReadIsNotTheFirst() {
+        var loans = RecentLoans()
+        // The third key has the second's place.
+        let met = [0x1234_0000_0000_0007, 0x1234_0000_0000_0007, 0x4321_0000_0000_0007, 0x1234_0000_0000_0007].map {
+            loans.meets($0)
+        }
+        #expect(met == [false, true, false, false])
+    }
+
     @Test func whatReplacesOrDeletesThemNeedsNoDisk() {
         dismiss()
         files.faults.readErrors = 1
