@@ -53,6 +53,8 @@ public struct LinkState: OptionSet, Sendable {
     public static let readable = LinkState(rawValue: 128)
     /// It has got a reply while it was waiting, so that it waits for what that reply waits for.
     public static let answered = LinkState(rawValue: 256)
+    /// It has written more than is welcome: not read for a while (`LinkHandler.rested`).
+    public static let slowed = LinkState(rawValue: 512)
 }
 
 /// What has become of what replies wait for.
@@ -86,6 +88,9 @@ open class LinkHandler {
 
     /// Links with output to send or a close to carry out after this turn. Owned by the handler.
     public var dirty: [LinkPointer] = []
+
+    /// Links that were slowed down and are not any more, while something came. Taken by the shell after `turnBegan`.
+    public final var rested: [LinkPointer] = []
 
     /// A client connected. Set `session`; fill `output` or set `close` to refuse it.
     open func opened(_ link: LinkPointer) {}

@@ -17,8 +17,9 @@ extension Access {
         let newDeadline = resolve(deadline, slot)
         let dot = nextDot(key.slot)
         let header = Entry.Header(type: .string, encoding: .bytes, dot: dot, moment: moment, deadline: newDeadline)
-        memcpy(put(header, key, valueCount: value.count, slot).value, value.start, value.count)
-        emit(key, dot, .putString(value, deadline: newDeadline))
+        let entry = put(header, key, valueCount: value.count, slot)
+        memcpy(entry.value, value.start, value.count)
+        emit(key, entry, dot, .putString(value, deadline: newDeadline))
     }
 
     /// Makes the key hold the first `count` bytes of a buffer from `cs_allocate`, reported as `raw`,
@@ -36,6 +37,6 @@ extension Access {
         let header = Entry.Header(type: .string, encoding: .block, dot: dot, moment: moment, deadline: nil)
         let entry = put(header, key, valueCount: StringBlock.stride, slot)
         entry.block = StringBlock(bytes: bytes, count: count, capacity: capacity)
-        emit(key, dot, .putRawString(value, deadline: nil))
+        emit(key, entry, dot, .putRawString(value, deadline: nil))
     }
 }

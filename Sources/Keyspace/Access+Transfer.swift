@@ -23,7 +23,7 @@ extension Access {
     public func transfer(_ slot: Slot, _ key: Key, to target: Access, _ newKey: Key) {
         let removal = nextDot(key.slot)
         let old = unlink(slot, key)
-        emit(key, removal, .delete)
+        emit(key, nil, removal, .delete)
         let dot = target.nextDot(newKey.slot)
         let moved = Entry.make(target.header(like: old, dot), key: newKey.view, valueCount: old.valueCount)
         memcpy(moved.value, old.value, old.valueCount)
@@ -51,5 +51,5 @@ extension Access {
     }
 
     /// Emits that the key holds this entry's value now.
-    func emitWhole(_ entry: Entry, _ key: Key, _ dot: Dot) { emit(key, dot, entry.wholeChange) }
+    func emitWhole(_ entry: Entry, _ key: Key, _ dot: Dot) { emit(key, entry, dot, entry.wholeChange) }
 }

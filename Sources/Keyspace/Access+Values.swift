@@ -24,8 +24,7 @@ extension Access {
     @inline(__always)
     public func changed(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> Mutation.Change) {
         let dot = nextDot(key.slot)
-        _ = restamped(slot, key, dot)
-        emit(key, dot, change())
+        emit(key, restamped(slot, key, dot), dot, change())
     }
 
     /// The change took the value's last element: the key is gone with it (Redis: no empty collections).
@@ -33,7 +32,7 @@ extension Access {
     public func removeEmptied(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> Mutation.Change) {
         let dot = nextDot(key.slot)
         let entry = unlink(slot, key)
-        emit(key, dot, change())
+        emit(key, nil, dot, change())
         free(entry)
     }
 

@@ -97,18 +97,20 @@ public struct Access {
         return Dot(actor: shared.pointee.actor, counter: counters.pointee.writes)
     }
 
-    /// Tells whoever wants to know that the key changed.
+    /// Tells whoever wants to know that the key changed. `entry`: the key's from now on; nil: it is gone.
     @inline(__always)
-    func emit(_ key: Key, _ dot: Dot, byClient: Bool = true, _ change: @autoclosure () -> Mutation.Change) {
+    func emit(
+        _ key: Key, _ entry: Entry?, _ dot: Dot, byClient: Bool = true, _ change: @autoclosure () -> Mutation.Change
+    ) {
         if _slowPath(partition.pointee.observers != 0) { tellObservers(key.view, byClient: byClient) }
-        record(key, dot, change())
+        record(key, entry, dot, change())
     }
 
     /// Has a change to a key saved and logged.
     @inline(__always)
-    func record(_ key: Key, _ dot: Dot, _ change: @autoclosure () -> Mutation.Change) {
+    func record(_ key: Key, _ entry: Entry?, _ dot: Dot, _ change: @autoclosure () -> Mutation.Change) {
         if _fastPath(shared.pointee.sink == nil) { return }
-        noteUnsaved(key)
+        if let entry { noteUnsaved(entry, key.hash) }
         Partition.record(
             partition,
             Mutation(
@@ -134,29 +136,32 @@ public struct Access {
         }
         let newDeadline = resolve(deadline, slot)
         let dot = nextDot(key.slot)
+        let entry: Entry
         if _slowPath(value.count > Limits.inlineValueBytes) {
-            putBlock(key, value, slot, dot, newDeadline)
+            entry = putBlock(key, value, slot, dot, newDeadline)
         } else {
             let header = Entry.Header(
                 type: .string, encoding: .bytes, dot: dot, moment: moment, deadline: newDeadline)
-            let place = put(header, key, valueCount: value.count, slot)
-            memcpy(place.value, value.start, value.count)
+            entry = put(header, key, valueCount: value.count, slot)
+            memcpy(entry.value, value.start, value.count)
         }
-        emit(key, dot, .putString(value, deadline: newDeadline))
+        emit(key, entry, dot, .putString(value, deadline: newDeadline))
     }
 
     /// Makes the key hold these bytes, reported as `raw`, never as an integer.
     public func putRawString(_ key: Key, _ value: ByteView, _ slot: Slot?, deadline: DeadlineChange = .clear) {
         let newDeadline = resolve(deadline, slot)
         let dot = nextDot(key.slot)
+        let entry: Entry
         if value.count > Limits.inlineValueBytes {
-            putBlock(key, value, slot, dot, newDeadline)
+            entry = putBlock(key, value, slot, dot, newDeadline)
         } else {
             let header = Entry.Header(
                 type: .string, encoding: .rawBytes, dot: dot, moment: moment, deadline: newDeadline)
-            memcpy(put(header, key, valueCount: value.count, slot).value, value.start, value.count)
+            entry = put(header, key, valueCount: value.count, slot)
+            memcpy(entry.value, value.start, value.count)
         }
-        emit(key, dot, .putRawString(value, deadline: newDeadline))
+        emit(key, entry, dot, .putRawString(value, deadline: newDeadline))
     }
 
     /// Makes the key hold this integer.
@@ -166,8 +171,9 @@ public struct Access {
         let dot = nextDot(key.slot)
         let header = Entry.Header(
             type: .string, encoding: .integer, dot: dot, moment: moment, deadline: newDeadline)
-        put(header, key, valueCount: 8, slot).integer = value
-        emit(key, dot, .putInteger(value, deadline: newDeadline))
+        let entry = put(header, key, valueCount: 8, slot)
+        entry.integer = value
+        emit(key, entry, dot, .putInteger(value, deadline: newDeadline))
     }
 
     /// Adds to an `.integer` string in place; the caller has checked the range.
@@ -176,7 +182,7 @@ public struct Access {
         let dot = nextDot(key.slot)
         let entry = restamped(slot, key, dot)
         entry.integer = entry.integer &+ increment
-        emit(key, dot, .add(increment))
+        emit(key, entry, dot, .add(increment))
     }
 
     @inline(__always)
@@ -189,12 +195,14 @@ public struct Access {
     }
 
     @inline(never)
-    private func putBlock(_ key: Key, _ value: ByteView, _ slot: Slot?, _ dot: Dot, _ deadline: Int64?) {
+    private func putBlock(_ key: Key, _ value: ByteView, _ slot: Slot?, _ dot: Dot, _ deadline: Int64?) -> Entry {
         let header = Entry.Header(type: .string, encoding: .block, dot: dot, moment: moment, deadline: deadline)
         var block = StringBlock.make(capacity: value.count)
         memcpy(block.bytes, value.start, value.count)
         block.count = value.count
-        put(header, key, valueCount: StringBlock.stride, slot).block = block
+        let entry = put(header, key, valueCount: StringBlock.stride, slot)
+        entry.block = block
+        return entry
     }
 
     /// An entry for the key with this header and room for the value: the old one rewritten when it
@@ -304,7 +312,7 @@ public struct Access {
     public func remove(_ slot: Slot, _ key: Key, byClient: Bool = true, _ cause: LazyFreeing = .replacement) {
         let dot = nextDot(key.slot)
         let entry = unlink(slot, key)
-        emit(key, dot, byClient: byClient, .delete)
+        emit(key, nil, dot, byClient: byClient, .delete)
         free(entry, cause)
     }
 
@@ -348,7 +356,7 @@ public struct Access {
 
     /// Sets or removes the deadline.
     public func setDeadline(_ slot: Slot, _ key: Key, _ deadline: Int64?) {
-        let entry = Table.entry(slot)
+        var entry = Table.entry(slot)
         let dot = nextDot(key.slot)
         if entry.hasDeadline == (deadline != nil) && restamp(entry, dot) {
             if let deadline {
@@ -356,9 +364,9 @@ public struct Access {
                 noteDeadline(deadline)
             }
         } else {
-            _ = remade(slot, key, entry.valueCount, dot, deadline)
+            entry = remade(slot, key, entry.valueCount, dot, deadline)
         }
-        emit(key, dot, .deadline(deadline))
+        emit(key, entry, dot, .deadline(deadline))
     }
 
     /// Writes `bytes` into a string at `offset`; the string is extended, with zeros where nothing
@@ -399,8 +407,8 @@ public struct Access {
     /// Stamps and emits a change made through `extend`.
     public func finishSplice(_ key: Key, offset: Int, _ bytes: ByteView) {
         let dot = nextDot(key.slot)
-        _ = restamped(tables.pointee.entries.find(key)!, key, dot)
-        emit(key, dot, .splice(offset: offset, bytes))
+        let entry = restamped(tables.pointee.entries.find(key)!, key, dot)
+        emit(key, entry, dot, .splice(offset: offset, bytes))
     }
 
     private func extendBlock(_ entry: Entry, _ wanted: Int) -> (UnsafeMutablePointer<UInt8>, Int) {

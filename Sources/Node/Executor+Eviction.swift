@@ -8,6 +8,7 @@ extension Executor {
     /// more is refused while there is no room to be made.
     func checkMemory() {
         guard settings.maxMemory > 0, isMemoryShort else {
+            if settings.maxMemory == 0 { isNearlyFull = false }
             isOverMemory = false
             return
         }
@@ -67,7 +68,9 @@ extension Executor {
         let hasFilledMuch = allocated &- allocatedAtLook > Executor.bytesUnseen
         if hasFilledMuch { allocatedAtLook = allocated }
         let now = state.pointee.moment.wall
-        return node.memory.excess(over: settings.maxMemory, now: now, looksAgain: hasFilledMuch) > 0
+        let excess = node.memory.excess(over: settings.maxMemory, now: now, looksAgain: hasFilledMuch)
+        isNearlyFull = excess > -settings.maxMemory / 16
+        return excess > 0
     }
 
     /// Bytes that a loop may fill before it asks the allocator again within the same millisecond.

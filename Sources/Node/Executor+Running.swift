@@ -18,7 +18,10 @@ extension Executor {
         statistics.add(.commandsProcessed, batchCount)
         lastTicks = cs_ticks()
         pausing = node.pause.until != 0 || isMonitored || node.busy.kind != nil
+        let persistence = persistence
         let isLogged = persistence != nil
+        let writeDelay = persistence?.writeDelay ?? 0
+        hasLogged = false
         if _slowPath(isLogged || snapshots.hasFailed), refusesWrites { pausing = true }
         if _slowPath(isLoading) { pausing = true }
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
@@ -34,15 +37,22 @@ extension Executor {
                 let command = request.pointee.command, isArityRight(command, request.pointee.count),
                 _fastPath(!command.pointee.flags.contains(.protected))
             {
-                if _slowPath(mayBeAway), !bringValues(request, command) {
+                if _slowPath(mayBeAway), !bringValues(request, command, lends: true) {
                     i &+= 1
                     continue
                 }
                 invoke(session, command, request.pointee.arguments, request.pointee.count, request.pointee.key)
+                if _slowPath(mayBeAway) { endLoan() }
             } else {
                 runSpecially(request)
             }
-            if _slowPath(isLogged) { commitRecord() }
+            if _slowPath(isLogged) {
+                commitRecord()
+                if hasLogged {
+                    hasLogged = false
+                    if _slowPath(writeDelay != 0) { slow(session, writeDelay) }
+                }
+            }
             i &+= 1
         }
         batchCount = 0

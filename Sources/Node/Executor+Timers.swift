@@ -56,6 +56,7 @@ extension Executor {
         if wait == 0 { return 0 }
         if _slowPath(!served.isEmpty) { return 0 }
         if _slowPath(!waitingForRoom.isEmpty) { wait = min(wait, Executor.roomMilliseconds) }
+        for client in slowed { wait = min(wait, client.until - now) }
         if let due = deadlines.earliest { wait = min(wait, due - now) }
         if node.pause.until != 0 { wait = min(wait, node.pause.until - now) }
         if needsTicks {

@@ -92,6 +92,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let recentPeaks = RecentPeaks()
     /// What the running command has changed, encoded, until it is logged.
     var openRecord = ByteBuffer()
+    /// The running request has changed something that is logged.
+    var hasLogged = false
+    /// Clients that are not read for a while, because compaction is behind.
+    var slowed: [SlowedClient] = []
     /// Nil while nothing is logged.
     @inline(__always)
     var persistence: Persistence? { Node.persistence(persistencePlace) }
@@ -103,6 +107,11 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Of each command, whether it may do without values.
     let valueless: [Bool]
     var valueBuffer = ValueBuffer()
+    /// What the running command has been lent.
+    var loan: Loan?
+    var recentLoans = RecentLoans()
+    /// Little is left of `maxmemory`, when it was looked at last.
+    var isNearlyFull = false
     /// Clients that wait until there is room in memory.
     var waitingForRoom: [SessionPointer] = []
     /// What is on disk is being read: commands are answered LOADING.
@@ -186,6 +195,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if _slowPath(!paused.isEmpty) { resumePaused(now) }
         if _slowPath(!waitingForRoom.isEmpty) { resumeWaitingForRoom() }
         if _slowPath(isMakingRoom) { goOnMakingRoom() }
+        if _slowPath(!slowed.isEmpty) { releaseSlowed(now) }
         if monotonic >= timers.next { tick(monotonic: monotonic) }
     }
 
@@ -228,6 +238,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         slowTicks = slowThreshold
         persistence?.policy = settings.syncPolicy
         persistence?.flushBytes = settings.flushLogBytes
+        persistence?.keeper?.adopt(settings)
         statistics.histogramStep = settings.latencyTracking ? 1 : 0
         for session in roster {
             session.pointee.rules.bulkBytesMax = settings.bulkBytesMax
@@ -344,6 +355,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func closed(_ link: LinkPointer) {
+        forgetSlowed(link)
         guard let session = session(link) else { return }
         leave(session)
         unwatchAll(session)

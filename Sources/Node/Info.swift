@@ -28,10 +28,11 @@ struct Info {
         let name: String
         let title: String
         let isDefault: Bool
+        var isThere: @Sendable (Node) -> Bool = { _ in true }
         let write: @Sendable (inout Info) -> Void
     }
 
-    /// In the order of Redis; the last is our own.
+    /// In the order of Redis; the last two are our own.
     private static let sections: [Section] = [
         Section(name: "server", title: "Server", isDefault: true) { $0.server() },
         Section(name: "clients", title: "Clients", isDefault: true) { $0.clientFigures() },
@@ -47,6 +48,7 @@ struct Info {
         Section(name: "cluster", title: "Cluster", isDefault: true) { $0.add("cluster_enabled", 0) },
         Section(name: "keyspace", title: "Keyspace", isDefault: true) { $0.keyspace() },
         Section(name: "loops", title: "Loops", isDefault: false) { $0.loops() },
+        Section(name: "tree", title: "Tree", isDefault: false, isThere: { $0.persistence != nil }) { $0.tree() },
     ]
 
     /// The sections of these names, in lower case; "default" and none: most; "all", "everything": all.
@@ -55,6 +57,7 @@ struct Info {
         let all = names.contains("all") || names.contains("everything")
         let usual = all || names.isEmpty || names.contains("default")
         for section in Info.sections where all || usual && section.isDefault || names.contains(section.name) {
+            if !section.isThere(node) { continue }
             if !info.lines.isEmpty { info.lines.append("") }
             info.lines.append("# \(section.title)")
             section.write(&info)

@@ -18,6 +18,8 @@ public final class Statistics: @unchecked Sendable {
         case commandsProcessed, connectionsReceived, connectionsRejected, inputBytes, outputBytes
         case errorReplies, reads, writes, turns, longestTurn, queryBufferDisconnects, outputBufferDisconnects
         case protocolErrors, largeValues, evictedKeys
+        /// After which a client was not read for a while.
+        case slowedTurns
         case deniedCommands, deniedKeys, deniedChannels, deniedLogins
         /// Not counters but the latest means per second: commands, bytes read, bytes written.
         case commandRate, inputRate, outputRate

@@ -131,6 +131,7 @@ public final class EventLoop: @unchecked Sendable {
             eventIndex = 0
             handler.turnBegan(wall: cs_wall_us(), monotonic: cs_monotonic_ns())
             if _slowPath(!waiting.isEmpty) { release() }
+            if _slowPath(!handler.rested.isEmpty) { readRested() }
             readUnread()
             continueSending()
             dispatchEvents()
@@ -287,6 +288,15 @@ public final class EventLoop: @unchecked Sendable {
         arenaUsed = 0
     }
 
+    /// Those whose replies wait are read once these have gone.
+    private func readRested() {
+        for link in handler.rested where link.pointee.state.isDisjoint(with: [.waiting, .slowed, .unread]) {
+            link.pointee.state.remove(.readable)
+            queueUnread(link)
+        }
+        handler.rested.removeAll(keepingCapacity: true)
+    }
+
     private func readWaiting() {
         while readCount < reading.count {
             let link = reading[readCount]
@@ -306,7 +316,7 @@ public final class EventLoop: @unchecked Sendable {
     @inline(__always)
     private func read(_ link: LinkPointer) {
         if _slowPath(isNested) && postpones(link) { return }
-        if _slowPath(!link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush, .unread, .waiting])) {
+        if _slowPath(!link.pointee.state.isDisjoint(with: [.close, .closeAfterFlush, .unread, .waiting, .slowed])) {
             return drain(link)
         }
         if _slowPath(!link.pointee.input.isEmpty) { return readOwn(link) }
@@ -349,7 +359,7 @@ public final class EventLoop: @unchecked Sendable {
     /// A link that is being closed, or is to be read later anyway: notices only that the peer is gone.
     private func drain(_ link: LinkPointer) {
         if link.pointee.state.contains(.unread) { return }
-        if link.pointee.state.contains(.waiting) { return link.pointee.state.formUnion(.readable) }
+        if !link.pointee.state.isDisjoint(with: [.waiting, .slowed]) { return link.pointee.state.formUnion(.readable) }
         var byte: UInt8 = 0
         let count = recv(link.pointee.descriptor, &byte, 1, Int32(MSG_PEEK))
         if count == 0 || (count < 0 && cs_errno() != EAGAIN && cs_errno() != EINTR) {

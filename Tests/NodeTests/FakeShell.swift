@@ -25,8 +25,11 @@ final class FakeShell {
         var doors = Doors(
             disposer: Disposer(), log: { _, text in stops.lines.append(text) }, shutDown: { stops.count += 1 },
             sleep: { stops.sleep($0) })
-        // What readers have to do is done in `settle`.
-        doors.spawn = { name, _, body in if !name.hasPrefix("read-") { stops.threads.append((name, body)) } }
+        // What ends by itself does so at once; threads that go on are played by tests (readers by `settle`).
+        doors.spawn = { name, _, body in
+            if name == "backup" { return body() }
+            if !name.hasPrefix("read-") { stops.threads.append((name, body)) }
+        }
         if let files {
             doors.files = files
             // A directory's identity is what its filters are seeded with.
@@ -95,7 +98,7 @@ final class FakeShell {
             node.persistence?.readers?.catchUp()
             writeLog()
         } while clients.contains {
-            $0.isOpen && !$0.unread.isEmpty && $0.held.isEmpty
+            $0.mayBeRead
         }
         for _ in 0..<2 { for executor in node.executors { turn(executor) } }
         writeLog()
@@ -134,8 +137,7 @@ final class FakeShell {
     func turn(_ executor: Executor) {
         begin(executor)
         var used = 0
-        for client in clients
-        where client.executor === executor && client.isOpen && !client.unread.isEmpty && client.held.isEmpty {
+        for client in clients where client.executor === executor && client.mayBeRead {
             used += read(client, arena + used)
         }
         executor.execute()
@@ -222,6 +224,11 @@ final class FakeClient {
     }
 
     var id: UInt64 { link.pointee.session!.assumingMemoryBound(to: Session.self).pointee.id }
+
+    /// It has sent something, is not slowed down, and none of its replies waits.
+    var mayBeRead: Bool {
+        isOpen && !unread.isEmpty && held.isEmpty && !link.pointee.state.contains(.slowed)
+    }
 
     func take() -> String {
         defer { received = [] }

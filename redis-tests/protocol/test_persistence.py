@@ -170,6 +170,134 @@ class Load(Case):
         self.rounds("everysec", 2, 8)
 
 
+FIELDS = """
+loading async_loading current_cow_peak current_cow_size current_cow_size_age current_fork_perc current_save_keys_processed
+current_save_keys_total rdb_changes_since_last_save rdb_bgsave_in_progress rdb_last_save_time rdb_last_bgsave_status
+rdb_last_bgsave_time_sec rdb_current_bgsave_time_sec rdb_saves rdb_last_cow_size rdb_last_load_keys_expired
+rdb_last_load_keys_loaded aof_enabled aof_rewrite_in_progress aof_rewrite_scheduled aof_last_rewrite_time_sec
+aof_current_rewrite_time_sec aof_last_bgrewrite_status aof_rewrites aof_rewrites_consecutive_failures
+aof_last_write_status aof_last_cow_size module_fork_in_progress module_fork_last_cow_size
+""".split()
+LOG_FIELDS = """
+aof_current_size aof_base_size aof_pending_rewrite aof_buffer_length aof_pending_bio_fsync aof_delayed_fsync
+""".split()
+
+
+def info(c, section):
+    lines = c("INFO", section).decode().split("\r\n")
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+class Info(Case):
+    def test_fields_in_order(self):
+        c = self.conn(self.start())
+        ts.wait_until(lambda: info(c, "persistence")["aof_rewrite_in_progress"] == "0")
+        self.assertEqual(list(info(c, "persistence")), FIELDS + LOG_FIELDS)
+        self.assertEqual(c("CONFIG", "SET", "appendonly", "no"), "OK")
+        self.assertEqual(list(info(c, "persistence")), FIELDS)
+
+    def test_a_rewrite(self):
+        c = self.conn(self.start("--appendfsync", "always"))
+        for _ in range(20):
+            for i in range(50):
+                c("SET", "k%d" % i, "v" * 200)
+        before = info(c, "persistence")
+        self.assertEqual((before["aof_enabled"], before["aof_last_write_status"]), ("1", "ok"))
+        self.assertGreater(int(before["aof_current_size"]), 200_000)
+        c("BGREWRITEAOF")
+        ts.wait_until(lambda: int(info(c, "persistence")["aof_rewrites"]) > int(before["aof_rewrites"])
+                      and info(c, "persistence")["aof_rewrite_in_progress"] == "0")
+        after = info(c, "persistence")
+        self.assertEqual((after["aof_last_bgrewrite_status"], after["aof_rewrites_consecutive_failures"]), ("ok", "0"))
+        self.assertNotEqual(after["aof_last_rewrite_time_sec"], "-1")
+        self.assertEqual(after["aof_current_rewrite_time_sec"], "-1")
+        self.assertGreater(int(after["aof_base_size"]), 0)
+
+
+class Backup(Case):
+    """Our own: a copy of the data directory by hard links, while clients write."""
+
+    def setUp(self):
+        if ts.REFERENCE:
+            self.skipTest("about Martlet's own files")
+
+    def write(self, port, told, stop):
+        c = Conn(type("At", (), {"port": port}))
+        while not stop.is_set():
+            n = told[0] + 1
+            c.send(pack("MULTI") + pack("SET", "a", n) + pack("RPUSH", "b", n) + pack("EXEC"))
+            for _ in range(4):
+                c.reply()
+            told[0] = n
+        c.close()
+
+    def test_a_copy_under_load(self):
+        server = self.start("--appendfsync", "everysec", "--io-threads", "2")
+        c, told, stop = self.conn(server), [0], threading.Event()
+        for i in range(500):
+            c("SET", "k%d" % i, "v" * 300)
+        thread = threading.Thread(target=self.write, args=(server.port, told, stop))
+        thread.start()
+        copies = []
+        try:
+            for i in range(4):
+                c("SET", "before", i)
+                c("SAVE" if i % 2 else "PING")
+                acknowledged = told[0]
+                self.assertEqual(c("BACKUP", "copy-%d" % i), "OK")
+                copies.append((acknowledged, told[0]))
+        finally:
+            stop.set()
+            thread.join()
+        self.assertRegex(c("BACKUP", "copy-0"), "^ERR .*File exists")
+        server.kill()
+        for i, (least, most) in enumerate(copies):
+            server.extra = ["--appendonly", "yes", "--appenddirname", "copy-%d" % i]
+            server.resume()
+            c = self.conn(server)
+            self.assertEqual(c("GET", "before"), str(i).encode())
+            self.assertEqual(c("DBSIZE"), 503 if int(c("EXISTS", "a")) else 501)
+            # All that was acknowledged before, nothing from after, no half of a transaction.
+            value = int(c("GET", "a") or 0)
+            self.assertLessEqual(least, value)
+            self.assertLessEqual(value, most + 1)
+            self.assertEqual([int(x) for x in c("LRANGE", "b", 0, -1)], list(range(1, value + 1)))
+            server.kill()
+
+
+class Slowing(Case):
+    """Our own: whoever writes while compaction is behind waits, nobody else."""
+
+    def setUp(self):
+        if ts.REFERENCE:
+            self.skipTest("about Martlet's own tree")
+
+    def test_writers_wait_and_readers_do_not(self):
+        # Two runs where one is allowed, and no reason to compact them: the longest delay, 100 ms, for good.
+        server = self.start("--appendfsync", "no", "--io-threads", "1", "--write-slowdown-runs", "1")
+        writer, reader = self.conn(server), self.conn(server)
+        for i in range(2):
+            writer("SET", "k", i)
+            self.assertEqual(writer("SAVE"), "OK")
+        self.assertEqual(info(reader, "tree")["tree_write_delay_ms"], "100")
+        began, answers = time.monotonic(), 0
+        for i in range(5):
+            # The reply comes at once; what is sent next waits.
+            self.assertEqual(writer("SET", "k", i), "OK")
+            writer.send(pack("GET", "k"))
+            while not select.select([writer.sock], [], [], 0)[0]:
+                self.assertEqual(reader("GET", "k"), str(i).encode())
+                answers += 1
+            self.assertEqual(writer.reply(), str(i).encode())
+        self.assertGreater(answers, 0)
+        self.assertGreater(time.monotonic() - began, 0.49)
+        self.assertEqual(info(reader, "tree")["tree_slowed_turns"], "5")
+        self.assertEqual(reader("CONFIG", "SET", "write-slowdown-runs", "0"), "OK")
+        for i in range(200):
+            writer("SET", "k", i)
+        self.assertEqual(info(reader, "tree")["tree_slowed_turns"], "5")
+
+
 class Files(Case):
     """Our own: what is wrong with a directory is one clear line, and nothing is changed."""
 

@@ -163,7 +163,7 @@ extension Access {
         insert(entry, key)
         // One that could not be read stays unreadable.
         if entry.isAway { countAway(1) }
-        noteUnsaved(key)
+        noteUnsaved(entry, key.hash)
         if partition.pointee.observers == 0 { return }
         tellWatchers(entry.key)
     }

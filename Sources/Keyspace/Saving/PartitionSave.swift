@@ -23,7 +23,7 @@ public struct PartitionSave: ~Copyable {
     private var completed: [UInt8]?
 
     /// How many keys a slice looks at, and after how many bytes it ends.
-    private static let sliceKeys = 128
+    private static let sliceKeys = 256
     private static let sliceBytes = 128 * 1024
 
     /// Takes the cut: `cut` is what the partition was at this moment, everything not yet saved is this save's.
@@ -137,14 +137,23 @@ public struct PartitionSave: ~Copyable {
         let start = records.bytes
         let end = min(list.hashes.count, next + PartitionSave.sliceKeys)
         while next < end && completed == nil && records.bytes - start < PartitionSave.sliceBytes {
-            guard let entry = tables.pointee.entries.firstUnsaved(list.hashes[next]) else {
-                next += 1
+            PartitionSave.prefetch(tables, list.hashes, behind: next)
+            if let entry = tables.pointee.entries.firstUnsaved(list.hashes[next]) {
+                if !save(entry, tables, list.space) { return }
+            } else {
                 // What was begun is gone: another value may be where it was.
                 value.abandon()
-                continue
             }
-            if !save(entry, tables, list.space) { return }
+            next += 1
         }
+    }
+
+    /// Keys are all over memory: what comes is fetched while others are saved.
+    private static func prefetch(
+        _ tables: UnsafeMutablePointer<PartitionDatabase>, _ hashes: [UInt64], behind next: Int
+    ) {
+        if next + 16 < hashes.count { Table.prefetchBucket(of: tables, hashes[next + 16]) }
+        if next + 8 < hashes.count { Table.prefetchEntry(of: tables, hashes[next + 8]) }
     }
 
     /// Answers false if more of a large value is to be saved by the next slice.

@@ -12,6 +12,8 @@ public struct RecordBatch: ~Copyable {
         var stem: Int
         /// -1: the key is gone.
         var valueCount: Int
+        /// The name begins with it: most comparisons need not look at the name.
+        var slot: UInt16
     }
 
     /// One record. Valid until the batch changes.
@@ -34,8 +36,7 @@ public struct RecordBatch: ~Copyable {
         key(&data)
         let middle = data.count
         value(&data)
-        places.append(
-            Place(offset: offset, keyCount: middle - offset, stem: middle - offset, valueCount: data.count - middle))
+        note(offset, keyCount: middle - offset, stem: middle - offset, valueCount: data.count - middle)
     }
 
     /// The name of what was added last.
@@ -47,8 +48,7 @@ public struct RecordBatch: ~Copyable {
         StoredKey.append(stem, piece: piece, to: &data)
         let middle = data.count
         if let value { data.append(value) }
-        places.append(
-            Place(offset: offset, keyCount: middle - offset, stem: stem.count, valueCount: value?.count ?? -1))
+        note(offset, keyCount: middle - offset, stem: stem.count, valueCount: value?.count ?? -1)
     }
 
     /// Adds that keys are gone, each with its length before it.
@@ -57,11 +57,19 @@ public struct RecordBatch: ~Copyable {
         while let count = names.varint(at: &at) {
             let end = at + Int(count)
             let name = names.slice(at, end)
-            places.append(
-                Place(offset: data.count, keyCount: Int(count), stem: StoredKey.stem(name), valueCount: -1))
+            let offset = data.count
             data.append(name)
+            note(offset, keyCount: Int(count), stem: StoredKey.stem(name), valueCount: -1)
             at = end
         }
+    }
+
+    /// What has just been written is a record.
+    @inline(__always)
+    private mutating func note(_ offset: Int, keyCount: Int, stem: Int, valueCount: Int) {
+        let slot = UInt16(data.view[offset]) << 8 | UInt16(data.view[offset + 1])
+        places.append(
+            Place(offset: offset, keyCount: keyCount, stem: stem, valueCount: valueCount, slot: slot))
     }
 
     private func record(_ place: Place) -> Record {
@@ -90,6 +98,7 @@ public struct RecordBatch: ~Copyable {
     }
 
     private static func compare(_ view: ByteView, _ a: Place, _ b: Place) -> Int {
+        if a.slot != b.slot { return Int(a.slot) - Int(b.slot) }
         let order = Int(memcmp(view.start + a.offset, view.start + b.offset, min(a.keyCount, b.keyCount)))
         return order == 0 ? a.keyCount - b.keyCount : order
     }

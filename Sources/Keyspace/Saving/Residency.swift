@@ -119,6 +119,21 @@ extension Access {
         return true
     }
 
+    /// Visits all entries of the database's share of the partition. Values that are away come back for the visit; what
+    /// cannot be read is left out.
+    public func forEachWithValue(_ body: (Entry) -> Void) {
+        tables.pointee.entries.forEach { if !$0.isAway { body($0) } }
+        if tables.pointee.awayCount == 0 { return }
+        for key in keysAway {
+            key.withView { view in
+                let key = Key(view)
+                guard let slot = tables.pointee.entries.find(key).flatMap({ present($0, key) }) else { return }
+                body(Table.entry(slot))
+                _ = setAside(key)
+            }
+        }
+    }
+
     /// So many more values of this database's share are away.
     func countAway(_ change: Int) {
         tables.pointee.awayCount &+= change

@@ -24,19 +24,16 @@ extension Entry {
 }
 
 extension Access {
-    /// The key has changed: it is to be saved. Nothing if it is gone.
-    @inline(never)
-    func noteUnsaved(_ key: Key) {
-        guard let slot = tables.pointee.entries.find(key) else { return }
-        noteUnsaved(Table.entry(slot), key.hash)
-    }
-
+    /// The entry, whose key has this hash, has changed: it is to be saved.
     @inline(__always)
     func noteUnsaved(_ entry: Entry, _ hash: UInt64) {
         if entry.isUnsaved { return }
         entry.setMarks(Entry.Bit.unsaved, to: Entry.Bit.unsaved)
-        tables.pointee.unsaved.pointee.changed.append(hash)
+        listUnsaved(hash)
     }
+
+    @inline(never)
+    private func listUnsaved(_ hash: UInt64) { tables.pointee.unsaved.pointee.changed.append(hash) }
 
     /// A key that the tree has leaves the database: the tree is to forget it. The entry is as if it had never
     /// been saved, so that it may be put elsewhere.

@@ -48,8 +48,7 @@ extension Access {
     /// a modification of the key).
     private func changedQuietly(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> StreamChange) {
         let dot = nextDot(key.slot)
-        _ = restamped(slot, key, dot)
-        record(key, dot, .stream(change()))
+        record(key, restamped(slot, key, dot), dot, .stream(change()))
     }
 
     /// Tells watchers of a change that was emitted quietly.

@@ -110,7 +110,8 @@ extension Call {
     private func debugObject() {
         let key = Key(self[2])
         let text = withPartition(key.partition) { _ -> String? in
-            guard let entry = access(key).peekAny(key) else { return nil }
+            let access = access(key)
+            guard let entry = access.peek(key) ?? access.peekAny(key), !entry.isAway else { return nil }
             let idle = AccessStamp.idleSeconds(entry.accessStamp, now: now)
             let address = String(UInt(bitPattern: entry.base), radix: 16)
             return "Value at:0x\(address) refcount:1 encoding:\(entry.encodingName) "

@@ -101,9 +101,9 @@ extension Call {
         var counts = [Int](repeating: 0, count: databases)
         forEachPartition { partition in
             for database in 0..<databases {
-                let entries = partition.pointee.databases[database].entries
-                counts[database] += entries.count
-                entries.forEach { entry in
+                let access = Access(partition, database: database, moment: state.pointee.moment)
+                counts[database] += access.tables.pointee.entries.count
+                access.forEachWithValue { entry in
                     var one = DebugDigest()
                     one.addOrdered(entry.key)
                     one.add(valueOf: entry)

@@ -137,6 +137,9 @@ public final class Settings: Sendable {
     let flushLogBytes: Int
     let blockCacheBytes: Int
     let tableCompression: String
+    /// How far compaction may be behind before writers are slowed down.
+    let writePace: WritePace
+    let scrubTerms: ScrubTerms
     /// Where the log is, inside `directory`.
     public let appendDirectory: String
     public let syncPolicy: SyncPolicy
@@ -210,9 +213,14 @@ public final class Settings: Sendable {
         streamNodeMaxBytes = values.integer("stream-node-max-bytes")
         streamNodeMaxEntries = values.integer("stream-node-max-entries")
         appendOnly = values.flag("appendonly")
-        flushLogBytes = values.integer("flush-log-size")
+        // As in Redis, 0 has nothing rewritten unless somebody asks for it.
+        flushLogBytes = values.integer("auto-aof-rewrite-percentage") == 0 ? .max : values.integer("flush-log-size")
         blockCacheBytes = values.integer("block-cache-size")
         tableCompression = values.text("table-compression")
+        writePace = WritePace(
+            debtPercent: values.integer("write-slowdown-debt"), runs: values.integer("write-slowdown-runs"))
+        scrubTerms = ScrubTerms(
+            bytesPerSecond: values.integer("scrub-rate"), intervalSeconds: Int64(values.integer("scrub-interval")))
         appendDirectory = values.text("appenddirname")
         syncPolicy =
             switch values.text("appendfsync") {

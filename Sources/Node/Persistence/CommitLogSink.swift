@@ -24,6 +24,7 @@ final class CommitLogSink: MutationSink, @unchecked Sendable {
         executor._withUnsafeGuaranteedRef { executor in
             if executor.openRecord.count == 0 { return }
             log.append(executor.openRecord.view)
+            executor.hasLogged = true
             if _slowPath(executor.openRecord.count > CommitLogSink.keptBytes) {
                 executor.openRecord = ByteBuffer()
             } else {

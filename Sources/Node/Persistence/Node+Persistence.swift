@@ -41,7 +41,9 @@ extension Node {
         guard let persistence, let keeper = persistence.keeper else { return }
         doors.spawn("log", .usual) { persistence.run() }
         doors.spawn("flush", .usual) { keeper.runFlusher() }
-        doors.spawn("compact", .idle) { keeper.runCompactor() }
+        doors.spawn("compact", .idle) { keeper.compactor.runIdle() }
+        doors.spawn("scrub", .idle) { keeper.scrubber.run(whenLogIsDamaged: { keeper.requestRound() }) }
+        doors.spawn("compact-2", .usual) { keeper.compactor.runHelper() }
     }
 
     /// From now on changes go to this log; no other thread is in the key space, or all locks are held.

@@ -56,7 +56,11 @@ public final class Persistence: @unchecked Sendable {
         static let failed = 2
         /// The writer is gone.
         static let ended = 3
-        static let count = 4
+        /// A sync is under way.
+        static let syncing = 4
+        /// Syncs that held up what came after them.
+        static let delays = 5
+        static let count = 6
     }
 
     /// The record up to which the log is to be durable whatever the policy, and the first one that is needed.
@@ -67,10 +71,19 @@ public final class Persistence: @unchecked Sendable {
         set { cs_store_u64(marks + 2, UInt64(newValue)) }
     }
 
+    /// How long clients that have written are not read, ms, because compaction is behind. Relaxed atomic.
+    @inline(__always)
+    var writeDelay: Int64 {
+        get { Int64(bitPattern: cs_load_u64(marks + 3)) }
+        set { cs_store_u64(marks + 3, UInt64(bitPattern: newValue)) }
+    }
+
     /// How long records gather unless somebody waits for them, microseconds.
     private static let gatheringTime = 5000
     private static let retryTime = 200_000
     private static let second: UInt64 = 1_000_000_000
+    /// A sync that takes longer has delayed others, as Redis counts them.
+    private static let longSync = 2 * second
 
     /// `sleep` blocks the calling thread, microseconds (`Doors.sleep`).
     public init(
@@ -85,9 +98,9 @@ public final class Persistence: @unchecked Sendable {
         policyWord.initialize(to: policy.rawValue)
         flags = .allocate(capacity: Flag.count)
         flags.initialize(repeating: 0, count: Flag.count)
-        marks = .allocate(capacity: 3)
-        marks.initialize(repeating: 0, count: 2)
-        (marks + 2).initialize(to: 64 << 20)
+        marks = .allocate(capacity: 4)
+        marks.initialize(repeating: 0, count: 4)
+        flushBytes = 64 << 20
     }
 
     deinit {
@@ -108,12 +121,13 @@ public final class Persistence: @unchecked Sendable {
     /// Has the writer wake a loop whose replies may go. Before `run`.
     public func connect(wake: @escaping @Sendable () -> Void) { state.withLock { $0.wake.append(wake) } }
 
-    // MARK: the flusher's
+    // MARK: those who save
 
     /// Waits until records up to this number are durable. False if they cannot be made so now, or the writer ends.
     func makeDurable(upTo number: UInt64) -> Bool {
-        cs_store_release_u64(marks, number)
         while log.durable < number {
+            // Another thread may have asked for less after this one.
+            if cs_load_acquire_u64(marks) < number { cs_store_release_u64(marks, number) }
             if refusesWrites || cs_load_u32(flags + Flag.ended) != 0 { return false }
             bell.ring()
             sleep(500)
@@ -158,6 +172,14 @@ public final class Persistence: @unchecked Sendable {
     var refusesWrites: Bool { cs_load_u32(flags + Flag.refusals) & 1 != 0 }
 
     public var failure: String? { state.withLock { $0.failure } }
+
+    var isSyncing: Bool { cs_load_u32(flags + Flag.syncing) != 0 }
+
+    /// Under `everysec`, syncs that took more than two seconds: what came meanwhile was written late.
+    var delayedSyncs: UInt32 { cs_load_u32(flags + Flag.delays) }
+
+    /// Records that the tree does not have yet, or not for certain.
+    var unsavedRecords: UInt64 { log.last &+ 1 &- max(1, cs_load_acquire_u64(marks + 1)) }
 
     // MARK: the writer's
 
@@ -214,8 +236,9 @@ public final class Persistence: @unchecked Sendable {
 
     /// Ends all threads, with everything written and synced, and gives the directory back. Answers once it is so.
     func finish() {
-        keeper?.stop()
+        // Who is not waited for is told first: whoever waits may have the others' threads run.
         readers?.stop()
+        keeper?.stop()
         stop()
         while cs_load_acquire_u32(flags + Flag.ended) == 0 { sleep(1000) }
         keeper = nil
@@ -265,8 +288,13 @@ public final class Persistence: @unchecked Sendable {
 
     private func sync(_ now: UInt64) {
         if log.durable == log.written { return syncedAt = now }
+        cs_store_u32(flags + Flag.syncing, 1)
         do throws(DiskError) { try log.sync() } catch { refuse(error) }
+        cs_store_u32(flags + Flag.syncing, 0)
         syncedAt = cs_monotonic_ns()
+        if policy == .everySecond && syncedAt &- now > Persistence.longSync {
+            cs_store_u32(flags + Flag.delays, delayedSyncs &+ 1)
+        }
         group.end(syncedAt &- now)
     }
 

@@ -123,7 +123,12 @@ extension Node {
         let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end, options)
         let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep, report: doors.log)
         persistence.flushBytes = settings.flushLogBytes
-        persistence.keeper = TreeKeeper(keyspace, libraries, tree, persistence, sleep: doors.sleep, report: doors.log)
+        if let state = tree.state.withView({ SavedState($0) }) {
+            persistence.releaseLog(before: state.logPosition + 1)
+        }
+        persistence.keeper = TreeKeeper(
+            keyspace, libraries, tree, persistence, settings.writePace, sleep: doors.sleep, report: doors.log)
+        persistence.keeper?.scrubber.terms = settings.scrubTerms
         persistence.values = values
         persistence.readers = ColdReaders(self, values)
         return persistence

@@ -6,30 +6,28 @@ import Storage
 import Synchronization
 
 /// Brings changed keys from memory to the tree, round by round, so that the log need not be kept (its segments go once
-/// a round has everything that is in them), and has the tree compacted. Two threads of the shell's.
+/// a round has everything that is in them). A thread of the shell's, and its compactor's.
 public final class TreeKeeper: @unchecked Sendable {
     private let keyspace: Keyspace
-    private let tree: Tree
+    let tree: Tree
+    let compactor: TreeCompactor
+    let scrubber: Scrubber
     private let persistence: Persistence
     private let libraries: LibraryStore
     private let report: @Sendable (LogLevel, String) -> Void
     private let sleep: @Sendable (Int) -> Void
     private let flushBell = Doorbell()
-    private let compactBell = Doorbell()
     private let flags: UnsafeMutablePointer<UInt32>
     private let progress = Mutex(RoundProgress())
     /// One round at a time.
     private let rounds = Mutex(())
     /// Records of the round. Its thread's.
     private var saved = 0
-    /// The compactor's.
-    private var compactionFails = false
 
     private enum Flag {
         static let stopping = 0
         static let flushEnded = 1
-        static let compactEnded = 2
-        static let count = 3
+        static let count = 2
     }
 
     /// How long nothing needs to be looked at, microseconds.
@@ -38,13 +36,14 @@ public final class TreeKeeper: @unchecked Sendable {
     private static let breath = 50
 
     init(
-        _ keyspace: Keyspace, _ libraries: LibraryStore, _ tree: Tree, _ persistence: Persistence,
-        sleep: @escaping @Sendable (Int) -> Void,
-        report: @escaping @Sendable (LogLevel, String) -> Void
+        _ keyspace: Keyspace, _ libraries: LibraryStore, _ tree: Tree, _ persistence: Persistence, _ pace: WritePace,
+        sleep: @escaping @Sendable (Int) -> Void, report: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.keyspace = keyspace
         self.libraries = libraries
         self.tree = tree
+        compactor = TreeCompactor(keyspace, tree, persistence, pace, report: report)
+        scrubber = Scrubber(tree, persistence.log, report: report)
         self.persistence = persistence
         self.sleep = sleep
         self.report = report
@@ -87,14 +86,16 @@ public final class TreeKeeper: @unchecked Sendable {
         return attemptRound()
     }
 
-    /// Ends both threads; answers once they have ended.
+    /// Ends all threads; answers once they have ended.
     func stop() {
         cs_store_release_u32(flags + Flag.stopping, 1)
         flushBell.ring()
-        compactBell.ring()
-        while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 || cs_load_acquire_u32(flags + Flag.compactEnded) == 0 {
+        compactor.askToEnd()
+        scrubber.askToEnd()
+        while cs_load_acquire_u32(flags + Flag.flushEnded) == 0 || !compactor.hasEnded || !scrubber.hasEnded {
             sleep(1000)
         }
+        tree.giveUpCompacting()
     }
 
     // MARK: flushing
@@ -139,7 +140,7 @@ public final class TreeKeeper: @unchecked Sendable {
                 state.ended(wanted, failure, now: cs_monotonic_ns(), wall: cs_wall_us() / 1_000_000)
                 if failure == nil { state.flushedAt = bytes }
             }
-            compactBell.ring()
+            compactor.roundEnded()
             return failure
         }
     }
@@ -207,43 +208,8 @@ public final class TreeKeeper: @unchecked Sendable {
         }
     }
 
-    // MARK: compacting
-
-    /// The compactor's thread.
-    func runCompactor() {
-        while !isStopping {
-            if compact() { continue }
-            if isStopping { break }
-            compactBell.wait(microseconds: 1_000_000)
-        }
-        cs_store_release_u32(flags + Flag.compactEnded, 1)
-    }
-
-    /// One step. Answers false if there was nothing to do, or nothing that works now.
-    func compact() -> Bool {
-        if tree.failure != nil { return false }
-        do throws(TreeError) {
-            let dead = deadSpaces()
-            let didSomething = try tree.compact(
-                { key, _ in dead.contains(key) }, shouldStop: { [self] in isStopping })
-            if compactionFails && didSomething {
-                report(.notice, "Compaction works again")
-                compactionFails = false
-            }
-            return didSomething
-        } catch {
-            if !compactionFails { report(.warning, "Compaction failed: \(error)") }
-            compactionFails = true
-            return false
-        }
-    }
-
-    /// Which records are about databases that have been emptied. A space is dead once neither the state that a crash
-    /// would bring back nor memory has it; what is not known yet is not.
-    private func deadSpaces() -> DeadSpaces {
-        let state = tree.state.withView { SavedState($0) }
-        return DeadSpaces(keyspace, state)
-    }
+    /// A step of compaction. Answers false if there was nothing to do, or nothing that works now.
+    func compact() -> Bool { compactor.step(while: { true }) }
 }
 
 /// How far rounds are.
@@ -257,7 +223,10 @@ struct RoundProgress: Sendable {
     var endedAt: Int64 = 0
     var seconds: Int64 = -1
     var failure: String?
+    /// That came to a good end; all that ended; and how many in a row have failed.
     var rounds: UInt64 = 0
+    var attempts: UInt64 = 0
+    var failuresInARow = 0
     /// How many in a row found nothing to save.
     var emptyRounds = 0
     /// Log bytes at the beginning of the last round that succeeded.
@@ -274,6 +243,8 @@ struct RoundProgress: Sendable {
         done = max(done, round)
         seconds = Int64((now &- startedAt) / 1_000_000_000)
         self.failure = failure
+        attempts += 1
+        failuresInARow = failure == nil ? 0 : failuresInARow + 1
         if failure != nil {
             retryAt = now &+ retryAfter
             retryAfter = min(2 * retryAfter, RoundProgress.retryTimes.upperBound)

@@ -7,9 +7,12 @@ import RESP
 /// Before a command runs, the values of its keys come back to memory. What the system has in its cache is read at
 /// once; for the rest the client waits, and its loop goes on. Nothing of this happens while no value is away.
 extension Executor {
-    /// Answers false if the request does not run now: its client waits, or has been refused.
+    /// Answers false if the request does not run now: its client waits, or has been refused. `lends`: a value that is
+    /// not worth its place may go again after the command (`endLoan`).
     @inline(never)
-    func bringValues(_ request: UnsafeMutablePointer<Request>, _ command: CommandPointer) -> Bool {
+    func bringValues(
+        _ request: UnsafeMutablePointer<Request>, _ command: CommandPointer, lends: Bool = false
+    ) -> Bool {
         state.pointee.moment.stamp &= ~AccessStamp.needsNoValue
         guard node.keyspace.shared.pointee.awayValues != 0, state.pointee.held.isEmpty,
             let values = persistence?.values
@@ -20,13 +23,23 @@ extension Executor {
         }
         let session = request.pointee.session
         var cold: [ColdKey] = []
-        for wanted in coldKeys(request, command) {
-            switch bringBack(wanted, values) {
-            case .resident: break
-            case .wouldWait: cold.append(wanted)
-            case .unreadable:
-                reject(session, command, Executor.unreadableText)
-                return false
+        if command.pointee.locking == .firstKey {
+            let key = request.pointee.key
+            switch bringBack(key, session.pointee.database, values) {
+            case .resident: return true
+            case .broughtBack:
+                if lends && isWorthLending(key, command) { loan = Loan(key: key, database: session.pointee.database) }
+                return true
+            case .wouldWait: cold.append(ColdKey(database: session.pointee.database, key: key.view.bytes))
+            case .unreadable: return refuseUnreadable(session, command)
+            }
+        } else {
+            for wanted in namedKeys(request, command) {
+                switch wanted.key.withView({ bringBack(Key($0), wanted.database, values) }) {
+                case .resident, .broughtBack: break
+                case .wouldWait: cold.append(wanted)
+                case .unreadable: return refuseUnreadable(session, command)
+                }
             }
         }
         if cold.isEmpty { return true }
@@ -34,11 +47,55 @@ extension Executor {
         return false
     }
 
-    private func bringBack(_ wanted: ColdKey, _ values: TreeValues) -> TreeValues.Outcome {
-        wanted.key.withView { view in
-            values.bringBack(
-                node.keyspace, Key(view), database: wanted.database, state.pointee.moment, waits: false, &valueBuffer)
+    private func refuseUnreadable(_ session: SessionPointer, _ command: CommandPointer) -> Bool {
+        reject(session, command, Executor.unreadableText)
+        return false
+    }
+
+    private func bringBack(_ key: Key, _ database: Int, _ values: TreeValues) -> TreeValues.Outcome {
+        values.bringBack(node.keyspace, key, database: database, state.pointee.moment, waits: false, &valueBuffer)
+    }
+
+    /// A value that has come back for one command only.
+    struct Loan {
+        var key: Key
+        var database: Int
+    }
+
+    /// While memory is full, a value that is read for the first time in a while does not push another one out: it stays
+    /// for the command, and only the next time, if that comes soon, for good (2Q: Johnson and Shasha, VLDB 1994).
+    private func isWorthLending(_ key: Key, _ command: CommandPointer) -> Bool {
+        isNearlyFull && command.pointee.flags.contains(.readonly) && !recentLoans.meets(key.hash)
+    }
+
+    /// After the command for which a value was lent: it leaves memory again.
+    @inline(never)
+    func endLoan() {
+        guard let ended = loan else { return }
+        loan = nil
+        let access = Access(
+            partitions + ended.key.partition, database: ended.database, moment: state.pointee.moment)
+        Partition.lock(access.partition)
+        defer { Partition.unlock(access.partition) }
+        _ = access.setAside(ended.key)
+    }
+
+    /// For a command inside a script, whose locks are held: its values come back here and now. Answers false if one
+    /// cannot be read: the command must not run, or it would put something in the place of what is there.
+    func bringValuesInScript(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> Bool {
+        guard node.keyspace.shared.pointee.awayValues != 0, !needsNoValue(command, words, count) else { return true }
+        let database = state.pointee.database
+        for word in keyWords(command, words, count) {
+            let key = Key(words[word])
+            let access = Access(partitions + key.partition, database: database, moment: state.pointee.moment)
+            if state.pointee.held.contains(key.partition), access.awayDot(key) != nil, access.find(key) == nil {
+                state.pointee.aftermath.remove(.unreadable)
+                return false
+            }
         }
+        return true
     }
 
     /// After a command: puts an error in the place of the reply of one that has met an unreadable value.
@@ -93,40 +150,30 @@ extension Executor {
 
     // MARK: keys
 
-    /// The keys that the request names whose values are away.
-    private func coldKeys(_ request: UnsafeMutablePointer<Request>, _ command: CommandPointer) -> [ColdKey] {
+    /// The keys that the request names, those of a whole transaction for EXEC.
+    private func namedKeys(_ request: UnsafeMutablePointer<Request>, _ command: CommandPointer) -> [ColdKey] {
         let session = request.pointee.session
         let database = session.pointee.database
-        if command.pointee.locking == .firstKey {
-            let key = request.pointee.key
-            return isAway(key, database) ? [ColdKey(database: database, key: key.view.bytes)] : []
-        }
         if isNamed(command, "exec") {
             return session.pointee.details.queue.flatMap { queued in
-                coldKeys(database, queued.command, queued.arguments, queued.count)
+                namedKeys(database, queued.command, queued.arguments, queued.count)
             }
         }
-        return coldKeys(database, command, request.pointee.arguments, request.pointee.count)
+        return namedKeys(database, command, request.pointee.arguments, request.pointee.count)
     }
 
-    private func coldKeys(
+    private func namedKeys(
         _ database: Int, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [ColdKey] {
-        if !command.pointee.locking.isByKeys && !command.pointee.flags.contains(.movableKeys) { return [] }
-        let declaration = node.commands.commands[Int(command.pointee.index)]
-        var cold: [ColdKey] = []
-        for spec in declaration.keys where !spec.flags.contains(.notKey) {
-            for word in spec.positions(words, count) ?? [] where isAway(Key(words[word]), database) {
-                cold.append(ColdKey(database: database, key: words[word].bytes))
-            }
-        }
-        return cold
+        keyWords(command, words, count).map { ColdKey(database: database, key: words[$0].bytes) }
     }
 
-    private func isAway(_ key: Key, _ database: Int) -> Bool {
-        let access = Access(partitions + key.partition, database: database, moment: state.pointee.moment)
-        Partition.lock(access.partition)
-        defer { Partition.unlock(access.partition) }
-        return access.awayDot(key) != nil
+    /// Where in the request its keys are.
+    private func keyWords(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> [Int] {
+        if !command.pointee.locking.isByKeys && !command.pointee.flags.contains(.movableKeys) { return [] }
+        let declaration = node.commands.commands[Int(command.pointee.index)]
+        return declaration.keys.filter { !$0.flags.contains(.notKey) }.flatMap { $0.positions(words, count) ?? [] }
     }
 }

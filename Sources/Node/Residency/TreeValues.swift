@@ -23,8 +23,9 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
     deinit { counters.deallocate() }
 
     enum Outcome {
-        /// It is in memory, or gone.
+        /// It was in memory, or is gone.
         case resident
+        case broughtBack
         /// The disk would have to be waited for.
         case wouldWait
         case unreadable
@@ -47,7 +48,7 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
         if case .wouldWait = found { return .wouldWait }
         Partition.lock(access.partition)
         defer { Partition.unlock(access.partition) }
-        if putBack(found, &buffer, access, key, dot) { return .resident }
+        if putBack(found, &buffer, access, key, dot) { return .broughtBack }
         // Somebody else may have brought it back, changed it or deleted it meanwhile.
         if access.awayDot(key) != dot { return .resident }
         count(unreadable: 1)

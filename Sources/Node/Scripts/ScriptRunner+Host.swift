@@ -2,6 +2,7 @@ import Base
 import CLua
 import CSystem
 import Commands
+import Keyspace
 import RESP
 import Scripting
 
@@ -90,6 +91,11 @@ extension ScriptRunner {
         state.pointee.version = version
         if _slowPath(!collectKeys(command, words, count)) {
             return refuse(command, "Script touches keys that it does not declare", reply)
+        }
+        if _slowPath(executor.node.keyspace.shared.pointee.awayValues != 0),
+            !executor.bringValuesInScript(command, words, count)
+        {
+            return refuse(command, "-" + Executor.unreadableText, reply)
         }
         let session = run.pointee.session
         if _slowPath(executor.isMonitored) {

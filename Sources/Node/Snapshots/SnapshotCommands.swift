@@ -3,7 +3,7 @@ import Commands
 import Keyspace
 import RESP
 
-/// SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF.
+/// SAVE, BGSAVE, LASTSAVE, BGREWRITEAOF; and BACKUP, which is ours.
 enum SnapshotCommands {
     static let commands: [Command] = [
         Command(
@@ -23,12 +23,17 @@ enum SnapshotCommands {
             tips: ["nondeterministic_output"]
         ) {
             let call = Call($0)
-            call.reply.integer(call.node.snapshots.now.lastSave)
+            call.reply.integer(call.node.lastSave)
         },
         Command(
             "bgrewriteaof", arity: 1, [.admin, .noscript, .noAsyncLoading], group: .server, since: "1.0.0",
             complexity: "O(1)", summary: "Makes the log of changes short again, in the background."
         ) { Call($0).rewriteLog() },
+        Command(
+            "backup", arity: 2, [.admin, .noscript, .noAsyncLoading, .noMulti], group: .server, since: "7.0.15",
+            complexity: "O(N) where N is the number of files",
+            summary: "Copies the data directory by hard links.", arguments: [Argument("path", .string)]
+        ) { Call($0).backUp() },
     ]
 }
 
@@ -77,5 +82,17 @@ extension Call {
                 "ERR Can't execute an AOF background rewriting. Please check the server logs for more information.")
         }
         reply.simple("Background append only file rewriting started")
+    }
+
+    /// BACKUP path. The client waits until the copy is durable; nobody else does.
+    fileprivate func backUp() {
+        guard let persistence = node.persistence, let keeper = persistence.keeper else {
+            return fail("ERR there is no data directory to copy without appendonly")
+        }
+        var path = self[1].text
+        while path.count > 1 && path.hasSuffix("/") { path.removeLast() }
+        if path.isEmpty { return fail("ERR the path is empty") }
+        if !path.hasPrefix("/") { path = settings.directory + "/" + path }
+        executor.backUp(persistence, keeper.tree, to: path, self)
     }
 }

@@ -13,9 +13,9 @@ public final class Log: @unchecked Sendable {
         public init() {}
     }
 
-    private let files: any FileSystem
+    let files: any FileSystem
     private let directory: String
-    private let identity: UInt64
+    let identity: UInt64
     private let options: Options
 
     // Under the lock.
@@ -28,13 +28,14 @@ public final class Log: @unchecked Sendable {
     /// `writing` holds sealed frames, which belong at `offset`.
     private var isSealed = false
     private var segment: (any File)?
-    private var segments: [UInt64]
     private var offset: Int64 = 0
     /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it. The writer's.
     public private(set) var failure: DiskError?
 
-    /// What anybody may read: records written, records durable, bytes written; words in a block of their own.
+    /// What anybody may read: records written, records durable, bytes written, bytes on their way; words in a block of
+    /// their own.
     private let progress: UnsafeMutablePointer<UInt64>
+    let segments: LogSegments
 
     /// A log that goes on after recovery found its end. The first `write` begins a new segment.
     public init(
@@ -45,10 +46,15 @@ public final class Log: @unchecked Sendable {
         self.identity = identity
         self.options = options
         next = end.last + 1
-        segments = end.segments
-        progress = .allocate(capacity: 3)
+        segments = LogSegments(
+            end.segments.map { first in
+                let path = directory + "/" + LogFormat.segmentName(first)
+                let bytes = (try? files.open(path, .read).size()) ?? 0
+                return LogSegment(first: first, bytes: bytes, durableBytes: bytes)
+            })
+        progress = .allocate(capacity: 4)
         progress.initialize(repeating: end.last, count: 2)
-        (progress + 2).initialize(to: 0)
+        (progress + 2).initialize(repeating: 0, count: 2)
     }
 
     deinit { progress.deallocate() }
@@ -61,6 +67,12 @@ public final class Log: @unchecked Sendable {
 
     /// Bytes written since the log was opened.
     public var bytes: UInt64 { cs_load_acquire_u64(progress + 2) }
+
+    /// Bytes in all segments.
+    public var storedBytes: Int64 { segments.bytes }
+
+    /// Bytes that have been added and are not written yet.
+    public var unwrittenBytes: Int { lock.withLock { filling.bytes.count } + Int(cs_load_acquire_u64(progress + 3)) }
 
     /// The last record's number.
     public var last: UInt64 { lock.withLock { next - 1 } }
@@ -88,13 +100,16 @@ public final class Log: @unchecked Sendable {
             if writing.isEmpty { return }
             writing.seal(durable: durable)
             isSealed = true
+            cs_store_release_u64(progress + 3, UInt64(writing.bytes.count))
         }
         try beginSegmentIfNeeded()
         guard let segment else { return }
         try segment.write(writing.bytes.view, at: offset)
         offset += Int64(writing.bytes.count)
+        segments.written(offset)
         cs_store_release_u64(progress + 2, bytes &+ UInt64(writing.bytes.count))
         cs_store_release_u64(progress, writing.last)
+        cs_store_release_u64(progress + 3, 0)
         writing.clear()
         isSealed = false
     }
@@ -105,6 +120,7 @@ public final class Log: @unchecked Sendable {
         let reached = written
         if reached == durable { return }
         try syncSegment()
+        segments.synced()
         cs_store_release_u64(progress + 1, reached)
     }
 
@@ -136,17 +152,21 @@ public final class Log: @unchecked Sendable {
     }
 
     /// The first record's number of each segment, the oldest first.
-    public var segmentStarts: [UInt64] { segments }
+    public var segmentStarts: [UInt64] { segments.all.map(\.first) }
 
-    /// Removes segments of which every record's number is lower.
+    /// Removes segments of which every record's number is lower, unless somebody holds them.
     public func removeSegments(before number: UInt64) throws(DiskError) {
-        while segments.count > 1, segments[1] <= number {
-            try files.remove(path(segments[0]))
-            segments.removeFirst()
+        while let oldest = segments.takeOldest(before: number) {
+            do {
+                try files.remove(path(oldest.first))
+            } catch {
+                segments.putBack(oldest)
+                throw error
+            }
         }
     }
 
-    private func path(_ first: UInt64) -> String { directory + "/" + LogFormat.segmentName(first) }
+    func path(_ first: UInt64) -> String { directory + "/" + LogFormat.segmentName(first) }
 
     /// A segment is durable before the next one exists, so that only the last one can end early.
     private func beginSegmentIfNeeded() throws(DiskError) {
@@ -169,6 +189,6 @@ public final class Log: @unchecked Sendable {
         }
         segment = file
         offset = Int64(header.count)
-        if segments.last != first { segments.append(first) }
+        segments.begin(first, bytes: offset)
     }
 }

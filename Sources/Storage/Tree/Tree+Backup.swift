@@ -9,13 +9,17 @@ public struct TreeBackup: Sendable {
 }
 
 extension Tree {
-    /// Makes a directory, in a parent that is there on the same file system, with this moment's tree: hard links of the
-    /// tables, a manifest of its own, the same identity. Others go on meanwhile. Once it returns the backup is durable;
-    /// after an error what was made of it is removed. One that a crash left unfinished has no file `identity`.
-    public func backUp(to path: String) throws(TreeError) -> TreeBackup {
+    /// Makes a directory, in a parent that is there on the same file system, or takes an empty one, for this moment's
+    /// tree: hard links of the tables, a manifest of its own, the same identity. Others go on meanwhile. Once it returns
+    /// the backup is durable; after an error what was made of it is removed. One that a crash left unfinished has no file
+    /// `identity`.
+    /// - Parameter others: adds what else belongs into the directory, after the tree.
+    public func backUp(
+        to path: String, with others: () throws(DiskError) -> Void = {}
+    ) throws(TreeError) -> TreeBackup {
         let (version, contents) = snapshot
         let files = place.files
-        try orTreeError { () throws(DiskError) in try files.makeDirectory(path) }
+        try orTreeError { () throws(DiskError) in try makeEmpty(path) }
         do throws(TreeError) {
             try orTreeError { () throws(DiskError) in
                 for handle in version.tables {
@@ -25,6 +29,7 @@ extension Tree {
             }
             try ManifestWriter.write(contents, to: path, files, identity: place.identity)
             try orTreeError { () throws(DiskError) in
+                try others()
                 try files.syncDirectory(path)
                 try DataDirectory.write(files, path, place.identity)
                 try files.syncDirectory(DataDirectory.parent(of: path))
@@ -36,5 +41,14 @@ extension Tree {
         }
         let bytes = version.tables.reduce(0) { $0 + $1.table.properties.fileBytes }
         return TreeBackup(tables: version.tables.count, bytes: bytes, state: contents.state)
+    }
+
+    private func makeEmpty(_ path: String) throws(DiskError) {
+        do {
+            try place.files.makeDirectory(path)
+        } catch {
+            if error.code != Errno.exists { throw error }
+            if try !place.files.list(path).isEmpty { throw error }
+        }
     }
 }

@@ -1,7 +1,20 @@
 import Base
 
+/// What a slice of compaction has done.
+public enum CompactionProgress: Sendable {
+    /// There was nothing to do.
+    case nothing
+    /// A step goes on.
+    case unfinished
+    /// A step has come to its end.
+    case finished
+}
+
 extension Tree {
-    /// One step of compaction, the most urgent one. The compactor's thread.
+    /// Bytes of a slice: they take some hundred microseconds, and maybe a wait for the disk.
+    private static let sliceBytes = 32 << 10
+
+    /// One step of compaction, the most urgent one, or the rest of one that has begun.
     /// - Parameters:
     ///   - isDroppable: whether a record's value is worth nothing any more (it has expired): then it vanishes, as if it
     ///     had been deleted.
@@ -13,13 +26,63 @@ extension Tree {
         _ isDroppable: (_ key: ByteView, _ value: ByteView) -> Bool = { _, _ in false },
         eager: Bool = false, shouldStop: () -> Bool = { false }
     ) throws(TreeError) -> Bool {
+        while true {
+            switch try compactSlice(isDroppable, eager: eager) {
+            case .nothing: return false
+            case .finished: return true
+            case .unfinished: break
+            }
+            if !shouldStop() { continue }
+            giveUpCompacting()
+            return true
+        }
+    }
+
+    /// A slice of the step that has begun, or the beginning of the most urgent one: see `compact`. Any thread; two wait
+    /// for each other, for a slice.
+    public func compactSlice(
+        _ isDroppable: (_ key: ByteView, _ value: ByteView) -> Bool, eager: Bool = false
+    ) throws(TreeError) -> CompactionProgress {
+        try compacting.withLock { () throws(TreeError) in
+            guard let step else { return try beginStep(eager) }
+            do throws(TreeError) {
+                if try !step.advance(bytes: Self.sliceBytes, isDroppable) { return .unfinished }
+            } catch {
+                self.step = nil
+                step.output.discard()
+                if case .table = error { findDamage(step.pick, step.version) }
+                throw error
+            }
+            self.step = nil
+            try finish(step)
+            removeRefuse()
+            return .finished
+        }
+    }
+
+    /// Forgets a step that has begun: nothing has changed.
+    public func giveUpCompacting() {
+        compacting.withLock {
+            step?.output.discard()
+            step = nil
+        }
+    }
+
+    private func beginStep(_ eager: Bool) throws(TreeError) -> CompactionProgress {
         removeRefuse()
         let version = current
         let picker = CompactionPicker(version.layout, options, damaged: counted.damaged)
-        guard let pick = picker.pick(eager: eager) else { return false }
-        if pick.isMove { try move(pick, version) } else { try merge(pick, version, isDroppable, shouldStop) }
-        removeRefuse()
-        return true
+        guard let pick = picker.pick(eager: eager) else { return .nothing }
+        if pick.isMove {
+            try move(pick, version)
+            removeRefuse()
+            return .finished
+        }
+        let output = output(level: pick.level)
+        let sources = pick.inputs.map { handles($0, version).map(\.table) }
+        let merge = TableMerge(sources, below(pick, version), beside(pick, version), output)
+        step = CompactionStep(pick, version, merge, output)
+        return .unfinished
     }
 
     private func handles(_ tables: [TableSummary], _ version: Version) -> [TableHandle] {
@@ -34,23 +97,8 @@ extension Tree {
         count { $0.movedTables += Int64(handles.count) }
     }
 
-    private func merge(
-        _ pick: CompactionPick, _ version: Version, _ isDroppable: (ByteView, ByteView) -> Bool,
-        _ shouldStop: () -> Bool
-    ) throws(TreeError) {
-        let output = output(level: pick.level)
-        let sources = pick.inputs.map { handles($0, version).map(\.table) }
-        do throws(TreeError) {
-            var merge = TableMerge(sources, below(pick, version), beside(pick, version), output)
-            if try !merge.run(isDroppable, shouldStop) {
-                output.discard()
-                return
-            }
-        } catch {
-            output.discard()
-            if case .table = error { findDamage(pick, version) }
-            throw error
-        }
+    private func finish(_ step: CompactionStep) throws(TreeError) {
+        let (pick, output) = (step.pick, step.output)
         try finish(output)
         let (tables, written) = (pick.tables, output.tables.reduce(0) { $0 + $1.fileBytes })
         try commit(output, level: pick.level, run: pick.run, removing: tables.map(\.number), state: nil)

@@ -5,7 +5,7 @@ import Base
 /// same key, and a tombstone hides them as if there were none.
 ///
 /// Any thread may read, and holds no lock while it reads from disk. One thread at a time begins and installs runs (the
-/// flusher), one compacts (the compactor); they may do so side by side, and so may `scrub` and `backUp`.
+/// flusher), any compact (a slice at a time); they may do so side by side, and so may `scrub` and `backUp`.
 public final class Tree: @unchecked Sendable {
     let place: TablePlaces
     let options: Options
@@ -24,6 +24,10 @@ public final class Tree: @unchecked Sendable {
     let manifest: ManifestWriter
     /// Files that belong to nothing: `tidy` removes them. Its caller's.
     var orphans: [String] = []
+
+    /// Who has this one compacts; the disk is waited for in it, too. Taken before `editing`.
+    let compacting = SpinLock()
+    var step: CompactionStep?
 
     /// Where `scrub` is; its caller's.
     var scrubbing = Scrubbing()
@@ -166,6 +170,13 @@ public final class Tree: @unchecked Sendable {
 
     /// Bytes that compaction is behind by: writers are to be slowed down by it.
     public var debtBytes: Int64 { lock.withLock { figures.debtBytes } }
+
+    /// How much there is to compact: bytes still to be written, of so many; and runs in level 0.
+    public var backlog: (debtBytes: Int64, bytes: Int64, runs: Int) {
+        let debt = debtBytes
+        let now = current
+        return (debt, now.sources.reduce(0) { $0 + $1.bytes }, now.runs.count)
+    }
 
     func count(_ change: (inout Figures) -> Void) { lock.withLock { change(&figures) } }
 

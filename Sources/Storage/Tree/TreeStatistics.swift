@@ -49,6 +49,9 @@ extension Tree {
     /// How much memory the cache of blocks may take. Any thread.
     public func setCacheBytes(_ bytes: Int) { cache.setCapacity(bytes) }
 
+    /// Of all tables. Any thread.
+    public var bytes: Int64 { current.sources.reduce(0) { $0 + $1.bytes } }
+
     /// Any thread.
     public var statistics: TreeStatistics {
         let version = current

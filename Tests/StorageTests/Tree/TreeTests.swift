@@ -145,6 +145,33 @@ import Testing
         #expect(try play.tree.everything().filter { $0.0[1] % 2 == 0 }.count < expired.count)
     }
 
+    /// Steps go on slice by slice, whatever comes between: runs, readers, what has become droppable.
+    @Test func slicesAreHandedOn() throws {
+        var random = PRNG(seed: 8)
+        var options = Tree.Options.small
+        options.tableBytes = 100_000
+        options.baseBytes = 300_000
+        let play = try TreePlay(treeDisk(seed: 8), options)
+        for _ in 0..<4 { try play.install(TreePlay.changes(&random, count: 3000, keys: 3000), state: []) }
+        var slices = (unfinished: 0, finished: 0)
+        for round in 0..<40 {
+            switch try play.tree.compactSlice({ _, _ in false }) {
+            case .nothing: break
+            case .unfinished: slices.unfinished += 1
+            case .finished: slices.finished += 1
+            }
+            if round % 4 == 3 {
+                try play.install(TreePlay.changes(&random, count: 500, keys: 3000), state: [])
+                try play.check(keys: 3000)
+            }
+        }
+        #expect(slices.unfinished > slices.finished && slices.finished >= 2)
+        play.tree.giveUpCompacting()
+        try play.settle()
+        try play.check(keys: 3000)
+        play.tree.checkOrder()
+    }
+
     @Test func aStepCanBeStopped() throws {
         var random = PRNG(seed: 7)
         var options = Tree.Options.small

@@ -6,7 +6,6 @@ struct TableMerge: ~Copyable {
     private var below: [RunCursor]
     private var beside: RunCursor?
     private let output: TableOutput
-    private static let recordsBetweenQuestions = 1024
 
     /// - Parameters:
     ///   - sources: the newest first.
@@ -19,25 +18,29 @@ struct TableMerge: ~Copyable {
         self.output = output
     }
 
-    /// False if it was stopped.
-    mutating func run(
-        _ isDroppable: (ByteView, ByteView) -> Bool, _ shouldStop: () -> Bool
-    ) throws(TreeError) -> Bool {
-        var count = 0
-        while let record = try next() {
-            count += 1
-            if count % Self.recordsBetweenQuestions == 0, shouldStop() { return false }
-            var value = record.value
-            if let bytes = value, isDroppable(record.key, bytes) { value = nil }
-            if value == nil && !mayLieBelow(record.key) { continue }
-            let divides = beside?.advance(to: record.key) ?? false
-            do throws(DiskError) {
-                try output.add(key: record.key, stem: record.stem, value: value, divides: divides)
-            } catch {
-                throw .disk(error)
-            }
+    /// Merges about so many bytes more of keys and values. True if that was all.
+    mutating func run(bytes: Int, _ isDroppable: (ByteView, ByteView) -> Bool) throws(TreeError) -> Bool {
+        var left = bytes
+        while left > 0 {
+            guard let record = try next() else { return true }
+            left -= record.key.count + (record.value?.count ?? 0) + 1
+            try take(record, isDroppable)
         }
-        return true
+        return false
+    }
+
+    private mutating func take(
+        _ record: TableRecord, _ isDroppable: (ByteView, ByteView) -> Bool
+    ) throws(TreeError) {
+        var value = record.value
+        if let bytes = value, isDroppable(record.key, bytes) { value = nil }
+        if value == nil && !mayLieBelow(record.key) { return }
+        let divides = beside?.advance(to: record.key) ?? false
+        do throws(DiskError) {
+            try output.add(key: record.key, stem: record.stem, value: value, divides: divides)
+        } catch {
+            throw .disk(error)
+        }
     }
 
     private mutating func next() throws(TreeError) -> TableRecord? {
