@@ -18,6 +18,10 @@ public struct Eviction {
     /// Candidates kept from earlier looks.
     private static let poolSize = 16
     private static let triesMax = 100
+    /// Values that can leave memory are among many that have left it: so many entries are looked at in one go, and while
+    /// so many candidates are left nobody looks for others.
+    private static let valueSamples = 32
+    private static let valueCandidatesMin = 4
 
     private struct Candidate {
         var score: UInt64
@@ -55,7 +59,13 @@ public struct Eviction {
         }
         // What is picked may be gone, or hidden by a pause that has just begun.
         for _ in 0..<Eviction.triesMax {
-            if !look(samples: measure == .none ? 1 : samples, moment, &random) && pool.isEmpty { return false }
+            if victims == .savedValues {
+                if pool.count <= Eviction.valueCandidatesMin && !lookForValues(moment, &random) && pool.isEmpty {
+                    return false
+                }
+            } else if !look(samples: measure == .none ? 1 : samples, moment, &random) && pool.isEmpty {
+                return false
+            }
             while let best = pool.popLast() {
                 if evict(best, moment) { return true }
             }
@@ -75,7 +85,6 @@ public struct Eviction {
                 let table = victims == .volatileKeys ? tables.pointee.expiring : tables.pointee.entries
                 for _ in 0..<min(samples, table.count) {
                     guard let entry = table.random(&random) else { break }
-                    if victims == .savedValues && !entry.mayGo(keyspace.shared.pointee.openRound) { continue }
                     add(entry, database, moment)
                     seen += 1
                 }
@@ -83,6 +92,44 @@ public struct Eviction {
             Partition.unlock(partition)
         }
         return seen > 0
+    }
+
+    /// Looks for values that may leave memory, partition by partition, until there are some. Answers false if there are
+    /// none.
+    private mutating func lookForValues(_ moment: Moment, _ random: inout PRNG) -> Bool {
+        let first = Int(random.below(UInt64(Limits.partitions)))
+        var isFound = false
+        for i in 0..<Limits.partitions where !isFound {
+            let partition = keyspace.partitions + (first + i) & (Limits.partitions - 1)
+            Partition.lock(partition)
+            let open = keyspace.shared.pointee.openRound
+            for database in 0..<keyspace.databaseCount {
+                for entry in Eviction.someEntries(of: partition.pointee.databases + database, &random) {
+                    if !entry.mayGo(open) { continue }
+                    add(entry, database, moment)
+                    isFound = true
+                }
+            }
+            Partition.unlock(partition)
+        }
+        return isFound
+    }
+
+    /// Entries are all over memory: all are asked for before the first is looked at.
+    private static func someEntries(
+        of tables: UnsafeMutablePointer<PartitionDatabase>, _ random: inout PRNG
+    ) -> [Entry] {
+        var entries: [Entry] = []
+        let table = tables.pointee.entries
+        if table.count == tables.pointee.awayCount { return entries }
+        entries.reserveCapacity(valueSamples * 2)
+        for _ in 0..<valueSamples where entries.count < valueSamples {
+            table.visitRandomBucket(&random) { entry in
+                cs_prefetch(entry.base)
+                entries.append(entry)
+            }
+        }
+        return entries
     }
 
     private func score(_ entry: Entry, _ moment: Moment) -> UInt64 {

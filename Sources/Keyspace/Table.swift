@@ -441,16 +441,26 @@ public struct Table {
         ((cursor | ~mask).bitsReversed &+ 1).bitsReversed
     }
 
+    /// A random bucket, which may have no entries.
+    private func randomBucket(_ generator: inout PRNG) -> UnsafeMutableRawPointer {
+        let buckets = bucketCounts
+        let pick = Int(generator.below(UInt64(buckets.main + buckets.next)))
+        let (word, i) = pick < buckets.main ? (mainWord, pick) : (nextWord, pick - buckets.main)
+        return Table.array(word) + i * 64
+    }
+
+    /// Visits all entries of a random bucket.
+    func visitRandomBucket(_ generator: inout PRNG, _ body: (Entry) -> Void) {
+        Table.visit(randomBucket(&generator), body)
+    }
+
     /// Some entry, each about equally likely. nil when the table is empty.
     public func random(_ generator: inout PRNG) -> Entry? {
         if count == 0 { return nil }
-        let buckets = bucketCounts
         while true {
-            let pick = Int(generator.below(UInt64(buckets.main + buckets.next)))
-            let (word, i) = pick < buckets.main ? (mainWord, pick) : (nextWord, pick - buckets.main)
             var seen: UInt64 = 0
             var chosen: Entry?
-            Table.visit(Table.array(word) + i * 64) { entry in
+            Table.visit(randomBucket(&generator)) { entry in
                 seen += 1
                 if generator.below(seen) == 0 { chosen = entry }
             }
