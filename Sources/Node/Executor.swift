@@ -388,7 +388,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Takes the client out of the count of connected ones, once: when it starts to be disconnected,
     /// or before that when another loop has decided so (CLIENT KILL).
     func leave(_ session: SessionPointer) {
-        if rosterLock.withLock({ session.pointee.details.leave() }) { node.clientDisconnected() }
+        guard rosterLock.withLock({ session.pointee.details.leave() }) else { return }
+        node.clientDisconnected()
+        node.redirections.targetLeaves(session.pointee.id)
     }
 
     /// Disconnects the client at the end of the turn, its replies so far dropped or sent.

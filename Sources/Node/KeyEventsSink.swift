@@ -20,6 +20,8 @@ final class KeyEventsSink: KeyEventSink, @unchecked Sendable {
         let loop = ReaderName.loop(reader), id = ReaderName.id(reader)
         if loop == executor.index {
             executor.invalidate(key, for: id)
+        } else if let route = executor.node.redirections.find(reader) {
+            executor.sendRedirected(Executor.invalidation(of: key), along: route, from: reader)
         } else {
             executor.node.executors[loop].inbox.post(.invalidate, a: id, key)
         }

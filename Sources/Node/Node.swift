@@ -35,6 +35,7 @@ public final class Node: @unchecked Sendable {
     let broker: Broker
     /// Clients with CLIENT TRACKING on, and what those in BCAST mode want to hear of.
     let trackingClients = ClientCount()
+    let redirections = Redirections()
     let prefixes: Prefixes
     /// Clients in MONITOR.
     let monitorCount: UnsafeMutablePointer<UInt64>

@@ -158,6 +158,27 @@ struct TrackingTests {
 
     // MARK: REDIRECT
 
+    /// The loop of the client that caches need not run: what the receiver sends once it knows of the change comes later.
+    @Test func redirectedMessagesGoStraightToTheirLoop() throws {
+        let shell = try FakeShell(loops: 3)
+        let writer = shell.connect(loop: 0)
+        let reader = shell.connect(loop: 1)
+        let target = shell.connect(loop: 2)
+        let id = target.id
+        _ = shell.exchange(target, "SUBSCRIBE __redis__:invalidate\r\n")
+        _ = shell.exchange(reader, "HELLO 3\r\nCLIENT TRACKING ON REDIRECT \(id)\r\nMGET k l\r\n")
+        writer.unread += Array("SET k 1\r\n".utf8)
+        shell.turn(shell.node.executors[0])
+        shell.turn(shell.node.executors[2])
+        #expect(target.take().hasSuffix("__redis__:invalidate\r\n*1\r\n$1\r\nk\r\n"))
+        // That it is gone is known to who changes a key, too.
+        _ = shell.exchange(target, "QUIT\r\n")
+        writer.unread += Array("SET l 1\r\n".utf8)
+        shell.turn(shell.node.executors[0])
+        shell.turn(shell.node.executors[1])
+        #expect(reader.take().contains("tracking-redir-broken\r\n:\(id)\r\n"))
+    }
+
     @Test(arguments: [2, 3])
     func messagesGoToAnotherClient(_ version: Int) throws {
         let shell = try FakeShell(loops: 2)

@@ -21,6 +21,12 @@ final class ClientTracking {
     /// In ascending order.
     var prefixes: [[UInt8]] = []
 
+    /// The way of messages about what it has read to a client of another loop than its own.
+    func route(from loop: Int) -> Redirections.Route? {
+        if redirection == 0 || redirectionLoop == loop || isBroken || isBroadcast { return nil }
+        return Redirections.Route(target: redirection, loop: redirectionLoop)
+    }
+
     /// Whether what it reads now is to be remembered.
     var remembers: Bool {
         if isBroadcast { return false }

@@ -17,8 +17,21 @@ extension Executor {
         guard let session = client(id), let tracking = session.pointee.details.tracking else { return }
         // What it read before it turned to BCAST is not its concern any more.
         if tracking.isBroadcast || (tracking.skipsOwn && isRunning(session)) { return }
-        let payload = Array("*1\r\n$\(key.count)\r\n".utf8) + key.bytes + [13, 10]
-        payload.withView { sendInvalidation(session, tracking, $0) }
+        Executor.invalidation(of: key).withView { sendInvalidation(session, tracking, $0) }
+    }
+
+    /// The payload that tells of one key.
+    static func invalidation(of key: ByteView) -> [UInt8] {
+        Array("*1\r\n$\(key.count)\r\n".utf8) + key.bytes + [13, 10]
+    }
+
+    /// A message about what another loop's client (`reader`) has cached, for the client that gets it in its place.
+    func sendRedirected(_ payload: [UInt8], along route: Redirections.Route, from reader: UInt64) {
+        if route.isBroken { return tellBroken(reader, redirection: route.target) }
+        payload.withView { payload in
+            if route.loop == index { return relayInvalidation(to: route.target, from: reader, payload) }
+            node.executors[route.loop].inbox.post(.redirected, a: route.target, b: reader, payload)
+        }
     }
 
     /// Databases have been emptied: all that clients of this loop have cached is void.
@@ -38,6 +51,7 @@ extension Executor {
         if tracking.isBroken { return pushBroken(session, tracking) }
         if tracking.redirectionLoop != index {
             let sender = ReaderName.make(session.pointee.id, loop: index)
+            if node.redirections.find(sender)?.isBroken ?? false { return noteBroken(session, tracking) }
             return node.executors[tracking.redirectionLoop].inbox.post(
                 .redirected, a: tracking.redirection, b: sender, payload)
         }
@@ -51,7 +65,13 @@ extension Executor {
     /// A message of another loop's client for one of this loop.
     func relayInvalidation(to id: UInt64, from sender: UInt64, _ payload: ByteView) {
         if let target = client(id) { return pushInvalidation(target, payload, isRedirected: true) }
-        node.executors[ReaderName.loop(sender)].inbox.post(.redirectionBroken, a: ReaderName.id(sender), b: id)
+        tellBroken(sender, redirection: id)
+    }
+
+    /// Tells another loop's client that the client to which it redirects is gone.
+    private func tellBroken(_ reader: UInt64, redirection: UInt64) {
+        node.executors[ReaderName.loop(reader)].inbox.post(
+            .redirectionBroken, a: ReaderName.id(reader), b: redirection)
     }
 
     /// The client to which one of this loop redirects is gone.

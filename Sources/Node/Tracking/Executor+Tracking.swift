@@ -53,6 +53,8 @@ extension Executor {
             session.pointee.mode.insert(tracking.isBroadcast ? .broadcast : .tracking)
             if tracking.isBroken { session.pointee.mode.insert(.brokenRedirection) }
         }
+        node.redirections.set(
+            ReaderName.make(session.pointee.id, loop: index), tracking.flatMap { $0.route(from: index) })
         let card = session.pointee.card
         card[.mode] = Int(session.pointee.mode.rawValue)
         card[.redirection] = tracking.map { Int($0.redirection) } ?? -1
