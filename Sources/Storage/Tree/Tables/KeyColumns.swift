@@ -31,11 +31,8 @@ struct KeyColumns {
         }
     }
 
-    /// A key's first 64 bytes.
-    typealias Padded = InlineArray<8, UInt64>
-
     @inline(__always)
-    static func padded(_ key: ByteView) -> Padded {
+    private static func padded(_ key: ByteView) -> InlineArray<8, UInt64> {
         var words = InlineArray<8, UInt64>(repeating: 0)
         withUnsafeMutableBytes(of: &words) { bytes in
             _ = memcpy(bytes.baseAddress.unsafelyUnwrapped, key.start, min(key.count, 64))
@@ -66,20 +63,18 @@ struct KeyColumns {
         }
     }
 
-    /// Bit i: the i-th bytes of the two keys differ. Those before the word that an offset is in are not looked at.
-    static func differences(_ a: Padded, _ b: ByteView, from offset: Int = 0) -> UInt64 {
-        let b = padded(b)
+    /// Bit i: the i-th bytes of the two keys differ.
+    static func differences(_ a: ByteView, _ b: ByteView) -> UInt64 {
+        let (a, b) = (padded(a), padded(b))
         var found: UInt64 = 0
-        for word in offset / 8..<8 { found |= bytesThatAreNot0(a[word] ^ b[word]) << UInt64(word * 8) }
+        for word in 0..<8 {
+            var difference = a[word] ^ b[word]
+            while difference != 0 {
+                let byte = difference.trailingZeroBitCount / 8
+                found |= 1 << UInt64(word * 8 + byte)
+                difference &= ~(0xff << UInt64(byte * 8))
+            }
+        }
         return found
-    }
-
-    /// Bit i is set if byte i is not 0.
-    @inline(__always)
-    private static func bytesThatAreNot0(_ word: UInt64) -> UInt64 {
-        let low: UInt64 = 0x7f7f_7f7f_7f7f_7f7f
-        // A byte's highest bit, then that of byte i to bit 56 + i: no two sums of the product meet.
-        let found = ((word & low) &+ low | word) & ~low
-        return (found >> 7) &* 0x0102_0408_1020_4080 >> 56
     }
 }

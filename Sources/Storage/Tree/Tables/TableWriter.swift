@@ -25,7 +25,6 @@ public final class TableWriter {
     private var index = TableIndexWriter()
     private var hashes: [UInt64] = []
     private var properties = TableProperties()
-    private var firstPadded = KeyColumns.Padded(repeating: 0)
     private var lastKey = ByteBuffer()
     private var stemBytes = -1
     /// The fence of the block that is being filled.
@@ -91,13 +90,8 @@ public final class TableWriter {
             hashes.append(StemFilter.hash(key.slice(0, stem), seed: filterSeed))
             stemBytes = stem
         }
-        if properties.records == 0 {
-            properties.firstKey = key.bytes
-            firstPadded = KeyColumns.padded(key)
-        } else if shared < 64 {
-            // Before that it is like the last one, which has been compared.
-            properties.varying |= KeyColumns.differences(firstPadded, key, from: shared)
-        }
+        if properties.records == 0 { properties.firstKey = key.bytes }
+        properties.varying |= properties.firstKey.withView { KeyColumns.differences($0, key) }
         lastKey.truncate(to: shared)
         lastKey.append(key.slice(shared, key.count))
         properties.records += 1
