@@ -27,16 +27,16 @@ final class DiskNode {
 
     /// Fails as the server's start would.
     init(
-        _ files: SimulatedFileSystem = DiskNode.disk(), sync: String = "always", now: Int64? = nil,
+        _ files: SimulatedFileSystem = DiskNode.disk(), sync: String = "always", now: Int64? = nil, loops: Int = 2,
         _ options: [String] = DiskNode.options
     ) throws {
         self.files = files
-        shell = try FakeShell(loops: 2, options: options + ["--appendfsync", sync], files: files)
+        shell = try FakeShell(loops: loops, options: options + ["--appendfsync", sync], files: files)
         if let now { shell.now = now }
         _ = try shell.node.openPersistence()
         shell.node.startPersisting()
         a = shell.connect(loop: 0)
-        b = shell.connect(loop: 1)
+        b = shell.connect(loop: loops - 1)
         shell.whileAsleep = { [unowned self] in persistence?.step() }
     }
 
@@ -71,6 +71,14 @@ final class DiskNode {
             }
         }
         return count
+    }
+
+    /// Ends as the server does.
+    func close() { shell.node.closePersistence() }
+
+    /// Brings all values back. Answers false if one cannot be read.
+    func bringBack() -> Bool {
+        keyspace.firstLeftAway { [values = persistence?.values] in values?.load($0, $1) ?? false } == nil
     }
 
     /// Compacts until there is nothing to do, or nothing that works.

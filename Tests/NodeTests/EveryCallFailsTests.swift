@@ -91,6 +91,9 @@ final class FaultyCourse {
             if node.keeper?.runRound() == nil && persists && isIncomplete {
                 isIncomplete = false
                 settle()
+            } else if isIncomplete {
+                // The edit may have come to the disk nevertheless.
+                mayBeCurrent = true
             }
         case .compact: node.compact()
         case .setAside: node.setAside()
@@ -132,6 +135,8 @@ final class FaultyCourse {
         if persists && isIncomplete && node.keeper?.runRound() == nil {
             isIncomplete = false
             settle()
+        } else if isIncomplete {
+            mayBeCurrent = true
         }
         if isIncomplete || !others.isEmpty || !persists || node.persistence?.refusesWrites ?? true {
             // What the end of the process saves is not certain: the course ends here.

@@ -81,6 +81,7 @@ extension Node {
         old.isComplete = false
         old.logPosition = end.last
         try install(old, tree)
+        try tidy(tree)
         let persistence = makePersistence(
             directory, tree, TreeValues(tree, report: doors.log), end, settings)
         withAllPartitions {

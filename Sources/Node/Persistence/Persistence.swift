@@ -192,6 +192,7 @@ public final class Persistence: @unchecked Sendable {
             if policy != .always || refusesWrites { pause() }
         }
         writeAll()
+        log.seal()
         cs_store_release_u32(flags + Flag.ended, 1)
     }
 

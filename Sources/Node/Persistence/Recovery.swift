@@ -73,6 +73,7 @@ extension Node {
             doors.log(.warning, "Appending had been switched on and never got to the end: beginning with no keys")
             end = try beginAnew(directory, tree, state!)
         }
+        try tidy(tree)
         keyspace.forgetRecords()
         libraries.raiseVersion(above: report.libraries.version)
         attach(makePersistence(directory, tree, values, end, configuration.settings))
@@ -80,7 +81,14 @@ extension Node {
     }
 
     func openTree(_ directory: DataDirectory) throws(RecoveryError) -> Tree {
-        try orRecoveryError { () throws(TreeError) in try Tree.open(directory, configuration.settings.treeOptions) }
+        try orRecoveryError { () throws(TreeError) in
+            try Tree.open(directory, configuration.settings.treeOptions, tidies: false)
+        }
+    }
+
+    /// All has been read.
+    func tidy(_ tree: Tree) throws(RecoveryError) {
+        try orRecoveryError { () throws(TreeError) in try tree.tidy() }
     }
 
     private func savedState(_ tree: Tree) throws(RecoveryError) -> SavedState? {

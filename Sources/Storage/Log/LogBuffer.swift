@@ -24,6 +24,14 @@ struct LogBuffer: ~Copyable {
         if bytes.count - frameStart >= LogBuffer.frameBytes { endFrame() }
     }
 
+    /// A frame without records, which only says up to which number they are durable.
+    static func empty(first: UInt64, durable: UInt64) -> ByteBuffer {
+        var frame = LogBuffer()
+        frame.beginFrame(first)
+        frame.seal(durable: durable)
+        return frame.bytes
+    }
+
     private mutating func beginFrame(_ first: UInt64) {
         frameStart = bytes.count
         bytes.append(littleEndian: LogFormat.frameMagic)

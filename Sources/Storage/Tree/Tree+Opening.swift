@@ -1,9 +1,11 @@
 import Base
 
 extension Tree {
-    /// Opens the tree of a directory, or begins one in a directory that has none: reads the manifest, opens all tables,
-    /// removes files that a crash left behind.
-    public static func open(_ directory: DataDirectory, _ options: Options = Options()) throws(TreeError) -> Tree {
+    /// Opens the tree of a directory, or begins one in a directory that has none: reads the manifest, opens all tables.
+    /// - Parameter tidies: whether `tidy` is done at once.
+    public static func open(
+        _ directory: DataDirectory, _ options: Options = Options(), tidies: Bool = true
+    ) throws(TreeError) -> Tree {
         let (files, path) = (directory.files, directory.path)
         let reader = ManifestReader(files, directory: path, identity: directory.identity)
         let found = try reader.read()
@@ -21,8 +23,17 @@ extension Tree {
         let manifest = try ManifestWriter(
             files, directory: path, identity: directory.identity, numbers, after: found)
         let tree = Tree(place, options, manifest, version, refuse)
-        for name in orphans(names, found) { try? files.remove(path + "/" + name) }
+        tree.orphans = orphans(names, found)
+        if tidies { try tree.tidy() }
         return tree
+    }
+
+    /// Cuts off or removes what a crash left behind. Not before it is certain that the directory is as it should be: what
+    /// a damaged manifest does not name may be all there is.
+    public func tidy() throws(TreeError) {
+        try editing.withLock { () throws(TreeError) in try manifest.takeOver() }
+        for name in orphans { try? place.files.remove(place.directory + "/" + name) }
+        orphans = []
     }
 
     /// The tables of a manifest, opened.

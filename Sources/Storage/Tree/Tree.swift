@@ -20,8 +20,10 @@ public final class Tree: @unchecked Sendable {
     private var damaged: Set<UInt64> = []
 
     /// Who has this one changes the tree; the disk is waited for in it (it sleeps, then). Readers never take it.
-    private let editing = SpinLock()
-    private let manifest: ManifestWriter
+    let editing = SpinLock()
+    let manifest: ManifestWriter
+    /// Files that belong to nothing: `tidy` removes them. Its caller's.
+    var orphans: [String] = []
 
     /// Who has this one compacts; the disk is waited for in it, too. Taken before `editing`.
     let compacting = SpinLock()

@@ -30,10 +30,10 @@ final class ManifestWriter {
     /// `current` may name another manifest already, or this one may have what was refused.
     private var mustReplace = false
     private var failure: DiskError?
+    /// What `takeOver` has to do.
+    private var found: ManifestFindings?
 
-    /// Goes on where the reader found the end; cuts off what a crash left unfinished. If nothing says that the last
-    /// edit was durable, a killed process may have written it and not synced, or a sync of its failed, after which the
-    /// system never writes it (fsyncgate): then all there is goes to a new file.
+    /// Goes on where the reader found the end. Changes nothing yet.
     init(
         _ files: any FileSystem, directory: String, identity: UInt64, _ numbers: FileNumbers,
         after found: ManifestFindings
@@ -45,17 +45,24 @@ final class ManifestWriter {
         contents = found.contents
         last = found.last
         offset = Int64(found.end)
-        snapshotBytes = 0
+        snapshotBytes = Int64(Self.frame(found.contents.snapshot, 1, durable: 0).count)
+        self.found = found
         let path = directory + "/" + ManifestFormat.manifestName(found.number)
-        file = try orTreeError { () throws(DiskError) in
-            let file = try files.open(path, .write)
+        file = try orTreeError { () throws(DiskError) in try files.open(path, .write) }
+    }
+
+    /// Cuts off what a crash left unfinished. If nothing says that the last edit was durable, a killed process may have
+    /// written it and not synced, or a sync of its failed, after which the system never writes it (fsyncgate): then all
+    /// there is goes to a new file. Before the first edit; earlier once it is certain that the directory is used.
+    func takeOver() throws(TreeError) {
+        guard let found else { return }
+        try orTreeError { [file] () throws(DiskError) in
             if found.torn > 0 { try file.truncate(to: Int64(found.end)) }
             try file.sync()
             try files.syncDirectory(directory)
-            return file
         }
-        snapshotBytes = Int64(Self.frame(contents.snapshot, 1, durable: 0).count)
         if found.claimed < found.last { try replace() } else { seal() }
+        self.found = nil
     }
 
     /// Makes a directory's first manifest.
@@ -87,6 +94,7 @@ final class ManifestWriter {
     /// Makes an edit durable. `edit.nextNumber` is filled in here.
     func append(_ edit: ManifestEdit) throws(TreeError) {
         if let failure { throw .failedBefore(failure) }
+        try takeOver()
         if mustReplace || offset > max(Int64(Self.smallBytes), 4 * snapshotBytes) { try replace() }
         var edit = edit
         edit.nextNumber = numbers.next
