@@ -18,6 +18,7 @@ struct TableBench {
     static func main() throws {
         let words = CommandLine.arguments
         guard words.count > 1 else { return print("TableBench DIRECTORY [RECORDS] [none|lz4|zstd] [ROUNDS]") }
+        if words.count > 2 && words[2] == "overwrite" { return try overwrite(words) }
         let compression: Compression =
             switch words.count > 3 ? words[3] : "lz4" {
             case "none": .none
@@ -40,15 +41,31 @@ struct TableBench {
         bench.remove()
     }
 
+    private static func overwrite(_ words: [String]) throws {
+        func number(_ at: Int, _ usual: Int) -> Int { words.count > at ? Int(words[at]) ?? usual : usual }
+        var bench = TreeBench(directory: words[1], keys: number(3, 1_000_000), run: number(4, 250_000))
+        switch words.count > 5 ? words[5] : "" {
+        case "none": bench.options.newest = .none
+        case "lz4": bench.options.newest = .lz4
+        case "zstd": bench.options.newest = .zstd
+        default: break
+        }
+        try bench.overwrite()
+    }
+
     init(directory: String, records: Int, compression: Compression) {
         (self.directory, self.records, self.compression) = (directory, records, compression)
     }
 
     private func path(_ number: Int) -> String { "\(directory)/bench-table-\(number)" }
 
-    /// slot, space, key, end: as the tree has them.
     private func key(_ i: Int, into buffer: inout ByteBuffer) {
         buffer.truncate(to: 0)
+        Self.append(key: i, of: records, to: &buffer)
+    }
+
+    /// slot, space, key, end: as the tree has them.
+    static func append(key i: Int, of records: Int, to buffer: inout ByteBuffer) {
         // 16384 slots in order, the keys of one looking as if they were chosen at random.
         let slot = i * 16384 / records
         buffer.append(bigEndian: UInt16(slot))
@@ -145,7 +162,7 @@ struct TableBench {
     }
 
     /// Processor time of this process in nanoseconds.
-    private static func cpu() -> Int {
+    static func cpu() -> Int {
         var time = timespec()
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
         return time.tv_sec * 1_000_000_000 + time.tv_nsec

@@ -17,8 +17,9 @@ extension Tree {
         public var baseBytes: Int64 = 256 << 20
         public var blockBytes = 4096
         public var filterBitsPerKey = 10
-        /// Of level 0, which does not live long; of those between; and of the last one, where nearly all is.
-        public var newest = Compression.none
+        /// Of level 0; of those between; and of the last one, where nearly all is. What level 0 has does not live long, but
+        /// is written all the same, and is merged the less often the shorter it is.
+        public var newest = Compression.lz4
         public var middle = Compression.lz4
         public var last = Compression.zstd
 

@@ -42,7 +42,9 @@ extension Tree {
             scrubbing.allowance -= size
             scrubbing.last = next.number
             verify(next, &report)
-            if next.number == tables[tables.count - 1].number { report.isRoundDone = true }
+            if next.number != tables[tables.count - 1].number { continue }
+            report.isRoundDone = true
+            break
         }
         scrubbing.allowance = 0
         return report

@@ -14,6 +14,8 @@ extension Tree.Options {
         options.level0Runs = 3
         options.blockBytes = 256
         options.cacheBytes = 20_000
+        // So that the records' sizes are those of tables.
+        options.newest = .none
         return options
     }
 }
