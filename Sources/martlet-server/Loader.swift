@@ -9,7 +9,8 @@ import Storage
 final class Loader: @unchecked Sendable {
     private let node: Node
     private let log: LogFile
-    private let directory: DataDirectory?
+    /// Until it is read: whoever has it keeps other processes, and a later start of logging, from it.
+    private var directory: DataDirectory?
     private let lock = SpinLock()
     private let bell = cs_eventfd()
     private var isRead = false
@@ -46,7 +47,7 @@ final class Loader: @unchecked Sendable {
 
     private func read() {
         let started = cs_monotonic_ns()
-        if let directory { readLog(directory) } else { readSnapshot() }
+        if let directory = directory.take() { readLog(directory) } else { readSnapshot() }
         let seconds = Double((cs_monotonic_ns() - started) / 1_000_000) / 1000
         let handsOver = lock.withLock {
             isRead = true

@@ -214,6 +214,23 @@ class Info(Case):
         self.assertGreater(int(after["aof_base_size"]), 0)
 
 
+class Switching(Case):
+    def test_off_and_on_again(self):
+        server = self.start("--appendfsync", "always", "--save", "")
+        c = self.conn(server)
+        c("SET", "before", "1")
+        self.assertEqual(c("CONFIG", "SET", "appendonly", "no"), "OK")
+        c("SET", "between", "2")
+        self.assertEqual(c("CONFIG", "SET", "appendonly", "yes"), "OK")
+        # What was there before is safe once it has been written anew.
+        ts.wait_until(lambda: int(info(c, "persistence")["aof_rewrites"]) > 0
+                      and info(c, "persistence")["aof_rewrite_in_progress"] == "0")
+        c("SET", "after", "3")
+        server.kill()
+        server.start()
+        self.assertEqual(self.conn(server)("MGET", "before", "between", "after"), [b"1", b"2", b"3"])
+
+
 class Backup(Case):
     """Our own: a copy of the data directory by hard links, while clients write."""
 
