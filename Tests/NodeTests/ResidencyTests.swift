@@ -66,6 +66,13 @@ import Testing
         }
     }
 
+    @Test func lookingAtAKeyPastItsDeadlineDoesNotRemoveIt() {
+        _ = send("DEBUG SET-ACTIVE-EXPIRE 0\r\nSET gone 1 PX 5")
+        shell.now += 10
+        for _ in 0..<2 { #expect(send("DEBUG OBJECT gone").contains("encoding:int")) }
+        #expect(send("EXISTS gone\r\nDEBUG OBJECT gone") == ":0\r\n-ERR no such key\r\n")
+    }
+
     private func dismissIfResident() { if away < 4 { dismiss() } }
 
     @Test func theyComeBack() {

@@ -111,7 +111,10 @@ extension Call {
         let key = Key(self[2])
         let text = withPartition(key.partition) { _ -> String? in
             let access = access(key)
-            guard let entry = access.peek(key) ?? access.peekAny(key), !entry.isAway else { return nil }
+            // A key past its deadline is shown as well, and stays.
+            guard let there = access.peekAny(key), let entry = there.isAway ? access.peek(key) : there else {
+                return nil
+            }
             let idle = AccessStamp.idleSeconds(entry.accessStamp, now: now)
             let address = String(UInt(bitPattern: entry.base), radix: 16)
             return "Value at:0x\(address) refcount:1 encoding:\(entry.encodingName) "
