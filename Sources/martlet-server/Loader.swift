@@ -16,23 +16,23 @@ final class Loader: @unchecked Sendable {
     private var isRead = false
     private var loopsRun = false
     private var libraries: [[UInt8]] = []
-    /// What is to be done once everything is in force, on the main thread or a loop's.
-    private let finished: @Sendable () -> Void
+    private var finished: @Sendable () -> Void = {}
 
     /// Milliseconds for which clients wait to be taken, rather than be told LOADING.
     private static let patience: Int32 = 200
     private static let reportSeconds: UInt32 = 2
 
     /// `directory`: of the log; nil: what there may be is an RDB file.
-    init(_ node: Node, _ log: LogFile, _ directory: DataDirectory?, finished: @escaping @Sendable () -> Void) {
+    init(_ node: Node, _ log: LogFile, _ directory: DataDirectory?) {
         self.node = node
         self.log = log
         self.directory = directory
-        self.finished = finished
     }
 
-    /// Begins to read, and waits a little. The loops may run when this returns.
-    func start() {
+    /// Begins to read, and waits a little. The loops may run when this returns. `finished`: what is to be done once
+    /// everything is in force, on the main thread or a loop's.
+    func start(finished: @escaping @Sendable () -> Void) {
+        self.finished = finished
         node.beginLoading()
         startThread("loader") { [self] in read() }
         var waiting = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)

@@ -31,7 +31,8 @@ final class Server: @unchecked Sendable {
         let signals = cs_signal_descriptor()
         let disposer = ThreadedDisposer()
         let node = makeNode(disposer)
-        let directory = try openDirectory(node)
+        // Nobody else keeps the directory: it is given back when logging ends.
+        let loader = Loader(node, log, try openDirectory(node))
         doubtSavePoints()
         let loops = node.executors.map { [configuration] executor in
             let loop = EventLoop(handler: executor) { configuration.settings.tcpKeepalive }
@@ -52,11 +53,10 @@ final class Server: @unchecked Sendable {
         writePIDFile()
         announce(loops.count)
         if settings.daemonize { cs_close_standard_streams() }
-        let loader = Loader(node, log, directory) { [log, port] in
+        loader.start { [log, port] in
             node.startPersisting()
             log.write(.notice, "Ready to accept connections on port \(port)")
         }
-        loader.start()
         let threads = loops.enumerated().map { i, loop in start(loop, i, of: loops.count) }
         LargePages.start()
         waitForEnd(signals, node)

@@ -216,18 +216,19 @@ class Info(Case):
 
 class Switching(Case):
     def test_off_and_on_again(self):
-        server = self.start("--appendfsync", "always", "--save", "")
+        server = self.start("--appendfsync", "always")
         c = self.conn(server)
         c("SET", "before", "1")
         self.assertEqual(c("CONFIG", "SET", "appendonly", "no"), "OK")
         c("SET", "between", "2")
+        rewrites = int(info(c, "persistence").get("aof_rewrites", 0))
         self.assertEqual(c("CONFIG", "SET", "appendonly", "yes"), "OK")
         # What was there before is safe once it has been written anew.
-        ts.wait_until(lambda: int(info(c, "persistence")["aof_rewrites"]) > 0
+        ts.wait_until(lambda: int(info(c, "persistence")["aof_rewrites"]) > rewrites
                       and info(c, "persistence")["aof_rewrite_in_progress"] == "0")
         c("SET", "after", "3")
         server.kill()
-        server.start()
+        server.resume()
         self.assertEqual(self.conn(server)("MGET", "before", "between", "after"), [b"1", b"2", b"3"])
 
 
