@@ -93,24 +93,8 @@ struct Contents: Equatable {
 
     /// Values that are away are not seen.
     init(_ keyspace: Keyspace) {
-        keyspace.forEachPartition { partition in
-            for database in 0..<keyspace.databaseCount {
-                partition.pointee.databases[database].entries.forEach { entry in
-                    var order = entry.orderShown
-                    // A packed hash's order is its value's; in pieces it has none.
-                    if entry.encoding == .pieces { order = [] }
-                    keys.append(
-                        KeyState(
-                            database: database, key: entry.key.bytes, type: "\(entry.type.name)",
-                            encoding: entry.type == .string ? "" : "\(entry.encodingName)",
-                            value: entry.contentsShown, order: order, deadline: entry.deadline,
-                            timestamp: entry.timestamp, dot: entry.dot.packed))
-                }
-            }
-        }
-        keys.sort { a, b in
-            a.database != b.database ? a.database < b.database : a.key.lexicographicallyPrecedes(b.key)
-        }
+        keys = keyspace.state.keys
+        keys.forgetStringEncodings()
     }
 
     /// The same after a restart, or after values were away, where they have the form that the limits give them.
@@ -139,5 +123,12 @@ extension SimulatedFileSystem {
     /// The end of `trace`.
     func lastCalls(_ count: Int) -> String {
         trace.split(separator: "\n").suffix(count).joined(separator: "\n")
+    }
+}
+
+extension [KeyState] {
+    /// How a string is kept depends on how it came about, and is not kept up.
+    mutating func forgetStringEncodings() {
+        for i in indices where self[i].type == "string" { self[i].encoding = "" }
     }
 }

@@ -41,15 +41,17 @@ import Testing
 
     /// All values leave memory.
     private func dismiss() {
-        for key in ResidencyTests.keys {
-            key.withView { view in
-                let key = Key(view)
-                let access = Access(
-                    shell.node.keyspace.partition(of: key), database: 0, moment: Moment(wall: shell.now, stamp: 0))
-                _ = access.setAside(key)
-            }
-        }
+        for key in ResidencyTests.keys { dismiss(key) }
         #expect(away == ResidencyTests.keys.count)
+    }
+
+    private func dismiss(_ key: String) {
+        key.withView { view in
+            let key = Key(view)
+            let access = Access(
+                shell.node.keyspace.partition(of: key), database: 0, moment: Moment(wall: shell.now, stamp: 0))
+            _ = access.setAside(key)
+        }
     }
 
     private var away: Int { shell.node.keyspace.shared.pointee.awayValues }
@@ -141,16 +143,7 @@ import Testing
         #expect(away == 1)
         files.faults.readErrors = 0
         save()
-        dismissSmall()
+        dismiss("small")
         #expect(send("GET large\r\nEXISTS list\r\nGET text\r\nHLEN small") == "$1\r\nx\r\n:0\r\n$1\r\ny\r\n:40\r\n")
-    }
-
-    private func dismissSmall() {
-        "small".withView { view in
-            let key = Key(view)
-            let access = Access(
-                shell.node.keyspace.partition(of: key), database: 0, moment: Moment(wall: shell.now, stamp: 0))
-            _ = access.setAside(key)
-        }
     }
 }

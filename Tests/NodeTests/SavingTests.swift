@@ -113,14 +113,14 @@ import Testing
 
         private static func contents(_ shell: FakeShell) throws -> KeyspaceState {
             let keyspace = shell.node.keyspace
-            keyspace.bringBackAll()
+            try #require(keyspace.firstLeftAway { $0.find($1) != nil } == nil)
             try #require(keyspace.shared.pointee.awayValues == 0)
             return shown(keyspace)
         }
 
         private static func shown(_ keyspace: Keyspace) -> KeyspaceState {
             var state = keyspace.state
-            for i in state.keys.indices where state.keys[i].type == "string" { state.keys[i].encoding = "" }
+            state.keys.forgetStringEncodings()
             return state
         }
     }
@@ -195,19 +195,5 @@ extension Access {
     /// Has the key's entry carry this dot.
     fileprivate func settle(_ key: Key, _ dot: Dot) {
         _ = restamped(tables.pointee.entries.find(key)!, key, dot)
-    }
-}
-
-extension Keyspace {
-    /// Brings all values back to memory.
-    fileprivate func bringBackAll() {
-        forEachPartition { partition in
-            for database in 0..<databaseCount {
-                let access = Access(partition, database: database, moment: Moment(wall: 0, stamp: 0))
-                var keys: [[UInt8]] = []
-                access.tables.pointee.entries.forEach { if $0.isAway { keys.append($0.key.bytes) } }
-                for key in keys { key.withView { _ = access.find(Key($0)) } }
-            }
-        }
     }
 }

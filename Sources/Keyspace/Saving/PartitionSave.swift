@@ -103,7 +103,7 @@ public struct PartitionSave: ~Copyable {
 
     private mutating func remove(_ piece: UInt64, of stem: ByteView) {
         records.add(stem, piece: piece, nil)
-        taken.noteRemoved(stem, piece: piece)
+        taken.noteRemoved(records.lastKey)
     }
 
     /// What is to go to the tree, by key. After `finish`.
@@ -161,8 +161,11 @@ public struct PartitionSave: ~Copyable {
         _ entry: Entry, _ tables: UnsafeMutablePointer<PartitionDatabase>, _ space: UInt64
     ) -> Bool {
         let isLarge = entry.encoding == .pieces
-        if !isLarge { value.abandon() }
-        if isLarge && !value.slice(entry) { return false }
+        if isLarge {
+            if !value.slice(entry) { return false }
+        } else {
+            value.abandon()
+        }
         let key = entry.key
         let slot = Int(cs_key_slot(key.start, key.count))
         records.add {
@@ -196,11 +199,9 @@ public struct TakenKeys: Sendable {
     /// Names of keys and pieces, each with its length before it.
     var removed: [UInt8] = []
 
-    fileprivate mutating func noteRemoved(_ stem: ByteView, piece: UInt64) {
-        var name = ByteBuffer(capacity: stem.count + StoredKey.pieceBytes)
-        StoredKey.append(stem, piece: piece, to: &name)
+    fileprivate mutating func noteRemoved(_ name: [UInt8]) {
         var counted = ByteBuffer(capacity: name.count + 4)
-        counted.append(counted: name.view)
+        name.withView { counted.append(counted: $0) }
         removed += counted.view.bytes
     }
 

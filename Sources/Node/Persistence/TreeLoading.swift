@@ -37,7 +37,7 @@ struct TreeLoading: ~Copyable {
         }
         // The records of emptied databases are left until compaction meets them.
         guard let database = keyspace.database(ofSpace: parts.space, slot: parts.slot) else { return }
-        if let piece = parts.piece { return try add(piece: piece, key.view, name.slice(0, parts.stem), name, value) }
+        if let piece = parts.piece { return try add(piece: piece, key.view, name.slice(0, parts.stem), value) }
         try finish()
         guard let head = SavedEntry(value) else { throw unreadable(key.view, "not a value") }
         if head.isLarge {
@@ -64,15 +64,13 @@ struct TreeLoading: ~Copyable {
     }
 
     private mutating func add(
-        piece: UInt64, _ key: ByteView, _ stem: ByteView, _ name: ByteView, _ record: ByteView
+        piece: UInt64, _ key: ByteView, _ stem: ByteView, _ record: ByteView
     ) throws(RecoveryError) {
         guard var value = open.take(), value.stem.withView({ $0 == stem }) else {
             throw unreadable(key, "piece \(piece) belongs to no value")
         }
         value.ids.append(piece)
-        try orUnreadable(key) { () throws(StoredValueError) in
-            try value.reader?.add(name, stem: stem.count, record)
-        }
+        try orUnreadable(key) { () throws(StoredValueError) in try value.reader?.add(piece, record) }
         let isComplete = value.ids.count == value.expected
         open = value
         if isComplete { try close() }

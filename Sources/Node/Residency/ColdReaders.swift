@@ -16,6 +16,14 @@ final class ColdReaders: Sendable {
     private final class Desk: Sendable {
         let bell = Doorbell()
         let jobs = Mutex<[Job]>([])
+
+        /// All there is to do, which is the caller's then.
+        func take() -> [Job] {
+            jobs.withLock { jobs in
+                defer { jobs = [] }
+                return jobs
+            }
+        }
     }
 
     private static let count = 4
@@ -66,10 +74,7 @@ final class ColdReaders: Sendable {
         var buffer = ValueBuffer()
         while true {
             desk.bell.wait()
-            let jobs = desk.jobs.withLock { jobs in
-                defer { jobs = [] }
-                return jobs
-            }
+            let jobs = desk.take()
             for job in jobs { carryOut(job, &buffer) }
             if jobs.isEmpty && state.withLock({ $0.isStopping }) { return }
         }
@@ -79,11 +84,7 @@ final class ColdReaders: Sendable {
     func catchUp() {
         var buffer = ValueBuffer()
         for desk in state.withLock({ $0.desks }) {
-            let jobs = desk.jobs.withLock { jobs in
-                defer { jobs = [] }
-                return jobs
-            }
-            for job in jobs { carryOut(job, &buffer) }
+            for job in desk.take() { carryOut(job, &buffer) }
         }
     }
 

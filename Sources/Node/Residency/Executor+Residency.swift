@@ -80,12 +80,13 @@ extension Executor {
         _ = access.setAside(ended.key)
     }
 
-    /// For a command inside a script, whose locks are held: its values come back here and now. Answers false if one
-    /// cannot be read: the command must not run, or it would put something in the place of what is there.
+    /// For a command inside a script, whose locks are held, while values are away: its values come back here and now.
+    /// Answers false if one cannot be read: the command must not run, or it would put something in the place of what
+    /// is there.
     func bringValuesInScript(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> Bool {
-        guard node.keyspace.shared.pointee.awayValues != 0, !needsNoValue(command, words, count) else { return true }
+        if needsNoValue(command, words, count) { return true }
         let database = state.pointee.database
         for word in keyWords(command, words, count) {
             let key = Key(words[word])

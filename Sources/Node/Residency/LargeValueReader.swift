@@ -17,9 +17,8 @@ struct LargeValueReader {
     /// All pieces have come.
     var isComplete: Bool { missing == 0 }
 
-    /// Adds the piece of this name, whose key's name has `stem` bytes.
-    mutating func add(_ name: ByteView, stem: Int, _ record: ByteView) throws(StoredValueError) {
-        guard let id = StoredKey.piece(name, stem: stem) else { throw .damaged(piece: nil) }
+    /// Adds the piece with this number.
+    mutating func add(_ id: UInt64, _ record: ByteView) throws(StoredValueError) {
         missing -= 1
         try loader.add(id, record)
     }

@@ -51,7 +51,7 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
         if putBack(found, &buffer, access, key, dot) { return .broughtBack }
         // Somebody else may have brought it back, changed it or deleted it meanwhile.
         if access.awayDot(key) != dot { return .resident }
-        count(unreadable: 1)
+        countUnreadable()
         return .unreadable
     }
 
@@ -61,12 +61,12 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
         var buffer = ValueBuffer()
         buffer.name(key, access.space)
         if putBack(read(&buffer, waits: true), &buffer, access, key, dot) { return true }
-        count(unreadable: 1)
+        countUnreadable()
         Executor.current?.state.pointee.aftermath.insert(.unreadable)
         return false
     }
 
-    private func count(unreadable: UInt64) { _ = cs_add_u64(counters + 1, unreadable) }
+    private func countUnreadable() { _ = cs_add_u64(counters + 1, 1) }
 
     // MARK: reading
 
@@ -122,7 +122,10 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
             buffer.value.append(head)
             var pieces = try LargeValueReader(buffer.value.view)
             while !pieces.isComplete, let record = try scan.next(), let value = record.value {
-                try pieces.add(record.key, stem: buffer.name.count, value)
+                guard let id = StoredKey.piece(record.key, stem: buffer.name.count) else {
+                    throw StoredValueError.damaged(piece: nil)
+                }
+                try pieces.add(id, value)
             }
             return .value(try pieces.finish())
         } catch {

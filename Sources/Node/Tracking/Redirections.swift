@@ -1,4 +1,3 @@
-import CSystem
 import Synchronization
 
 /// Which clients have their invalidation messages sent to clients of other loops (CLIENT TRACKING REDIRECT). A message

@@ -173,9 +173,7 @@ public final class Tree: @unchecked Sendable {
 
     /// How much there is to compact: bytes still to be written, of so many; and runs in level 0.
     public var backlog: (debtBytes: Int64, bytes: Int64, runs: Int) {
-        let debt = debtBytes
-        let now = current
-        return (debt, now.sources.reduce(0) { $0 + $1.bytes }, now.runs.count)
+        (debtBytes, bytes, current.runs.count)
     }
 
     func count(_ change: (inout Figures) -> Void) { lock.withLock { change(&figures) } }
