@@ -8,6 +8,7 @@ import os
 import socket
 import sys
 import time
+import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lib  # noqa: E402
@@ -146,3 +147,21 @@ def wait_until(check, limit=10, what="condition"):
             return
         time.sleep(0.02)
     raise AssertionError("%s: not within %s s" % (what, limit))
+
+
+class ServerCase(unittest.TestCase):
+    """Tests with servers and connections of their own, which end with each test."""
+
+    # What every server is told first.
+    WORDS = ()
+
+    def start(self, *words, command=None):
+        """command: the command line, in place of template()."""
+        server = lib.Server(command or template(), extra=self.WORDS + words).start()
+        self.addCleanup(server.stop)
+        return server
+
+    def conn(self, server):
+        c = Conn(server)
+        self.addCleanup(c.close)
+        return c

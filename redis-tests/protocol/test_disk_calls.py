@@ -53,16 +53,8 @@ class Trace:
 
 @unittest.skipIf(ts.REFERENCE, "which system calls redis-server makes is its own affair")
 @unittest.skipUnless(shutil.which("strace"), "needs strace (Debian package strace)")
-class DiskCalls(unittest.TestCase):
-    def start(self, *words):
-        server = lib.Server(ts.template(), extra=("--appendonly", "yes", "--appendfsync", "always") + words).start()
-        self.addCleanup(server.stop)
-        return server
-
-    def conn(self, server):
-        c = Conn(server)
-        self.addCleanup(c.close)
-        return c
+class DiskCalls(ts.ServerCase):
+    WORDS = ("--appendonly", "yes", "--appendfsync", "always")
 
     def trace(self, server, *options):
         trace = Trace(server, *options)

@@ -15,16 +15,8 @@ import testserver as ts
 from testserver import Closed, Conn, Err, pack
 
 
-class Case(unittest.TestCase):
-    def start(self, *words):
-        server = lib.Server(ts.template(), extra=("--appendonly", "yes") + words).start()
-        self.addCleanup(server.stop)
-        return server
-
-    def conn(self, server):
-        c = Conn(server)
-        self.addCleanup(c.close)
-        return c
+class Case(ts.ServerCase):
+    WORDS = ("--appendonly", "yes")
 
 
 def commands(r):

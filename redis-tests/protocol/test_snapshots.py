@@ -16,17 +16,7 @@ from testserver import Closed, Conn, Err, pack
 LIBRARY = "#!lua name=lib%d\nredis.register_function('f%d', function(keys, args) return %d end)"
 
 
-class Case(unittest.TestCase):
-    def start(self, *words, template=None):
-        server = lib.Server(template or ts.template(), extra=words).start()
-        self.addCleanup(server.stop)
-        return server
-
-    def conn(self, server):
-        c = Conn(server)
-        self.addCleanup(c.close)
-        return c
-
+class Case(ts.ServerCase):
     def fill(self, c, seed, count=1500):
         """Random values of all types in three databases, some with deadlines, and functions."""
         stream = commands(random.Random(seed))
@@ -94,12 +84,12 @@ class RoundTrips(Case):
                 self.assertEqual(self.all_facts(c), before)
 
     def between(self, writer, reader):
-        first = self.start(template=writer)
+        first = self.start(command=writer)
         c = self.conn(first)
         self.fill(c, 3)
         self.assertEqual(c("SAVE"), "OK")
         before = self.all_facts(c)
-        second = self.start(template=reader)
+        second = self.start(command=reader)
         second.kill()
         shutil.copy(self.dump(first), self.dump(second))
         second.resume()
