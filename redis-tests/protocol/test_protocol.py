@@ -1,6 +1,7 @@
 """The wire, byte by byte: raw sockets, no client library. Every expected value
 here is what redis-server 7.0.15 answers."""
 import hashlib
+import os
 import random
 import re
 import shlex
@@ -694,6 +695,24 @@ class Port(unittest.TestCase):
             lib.end_group(p)
             p.stdout.close()
             subprocess.run(["rm", "-rf", d])
+
+
+class Code(ts.ServerCase):
+    @unittest.skipIf(ts.REFERENCE, "Martlet's own")
+    @unittest.skipIf(tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (5, 14), "needs MADV_POPULATE_READ")
+    def test_all_code_is_mapped_at_the_start(self):
+        c = self.conn(self.start())
+        pid = int(re.search(rb"process_id:(\d+)", c("INFO", "server")).group(1))
+        program = os.readlink("/proc/%d/exe" % pid)
+        sizes, code = {}, False
+        for line in open("/proc/%d/smaps" % pid):
+            words = line.split()
+            if not words[0].endswith(":"):
+                code = words[-1] == program and "x" in words[1]
+            elif code and words[0] in ("Size:", "Rss:"):
+                sizes[words[0]] = sizes.get(words[0], 0) + int(words[1])
+        self.assertGreater(sizes["Size:"], 0)
+        self.assertEqual(sizes["Rss:"], sizes["Size:"])
 
 
 if __name__ == "__main__":

@@ -276,6 +276,9 @@ int cs_wait_for(int process);
 void cs_close_standard_streams(void);
 /// Resident bytes of this process, and CPU seconds used by it (user, system).
 size_t cs_resident_bytes(void);
+/// Maps the program's code, which is otherwise read and mapped page by page while the first requests wait. Answers 1,
+/// or -errno if the system would not (before Linux 5.14).
+int cs_map_code(void);
 
 // ---- numbers ---------------------------------------------------------------------------------
 
