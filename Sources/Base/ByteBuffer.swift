@@ -106,4 +106,16 @@ public struct ByteBuffer: ~Copyable {
             memcpy(start + offset, $0.baseAddress.unsafelyUnwrapped, $0.count)
         }
     }
+
+    /// Overwrites bytes that are there already with others, which do not lie in this buffer.
+    public mutating func replace(at offset: Int, _ bytes: ByteView) {
+        precondition(offset + bytes.count <= count)
+        memcpy(start + offset, bytes.start, bytes.count)
+    }
+
+    /// Copies bytes to another place among those that are there already; the places may overlap.
+    public mutating func copy(_ range: Range<Int>, to offset: Int) {
+        precondition(range.upperBound <= count && offset + range.count <= count)
+        memmove(start + offset, start + range.lowerBound, range.count)
+    }
 }

@@ -29,9 +29,10 @@ import Testing
             let reply = node.run(line)
             #expect(!reply.hasPrefix("-") && !reply.isEmpty, "\(line): \(reply)")
         }
+        let long = "set long \(String(repeating: "0123456789", count: 300))"
         let numbers = (1...40).map { "\($0)" }.joined(separator: " ")
         for line in [
-            "set text hello", "set number 41", "set long \(String(repeating: "0123456789", count: 300))",
+            "set text hello", "set number 41", long,
             "set volatile v", "pexpireat volatile 4102444800000", "rpush small a b c", "rpush large \(numbers)",
             "sadd ints 1 2 3", "sadd members " + (1...30).map { "m\($0)" }.joined(separator: " "),
             "hset fields f1 v1 f2 v2", "hset table " + (1...30).map { "f\($0) v\($0)" }.joined(separator: " "),
@@ -44,8 +45,8 @@ import Testing
         #expect(node.keeper!.runRound() == nil)
         run("pfadd visitors a b c")
         #expect(node.keeper!.runRound() == nil)
-        // What follows is in the log only.
-        for line in ["incr number", "del deleted", "hset table f30 changed"] { run(line) }
+        // What follows is in the log only. (So that a frame is compressed, a long value is set once more.)
+        for line in [long, "incr number", "del deleted", "hset table f30 changed"] { run(line) }
         let client = node.client()
         #expect(node.run("multi\r\nset {t}1 one\r\nset {t}2 two\r\nexec", client).hasSuffix("*2\r\n+OK\r\n+OK\r\n"))
     }
@@ -67,7 +68,7 @@ import Testing
     /// Every version there is opens, killed or not, and goes on.
     @Test func everyVersionOpens() throws {
         let versions = try Self.names(Self.place)
-        #expect(versions.contains("1"))
+        #expect(versions == ["1", "2"])
         for version in versions {
             let files = SimulatedFileSystem(seed: 1, directories: ["/tmp/appendonlydir"])
             for name in try Self.names(Self.place.appendingPathComponent(version)) {

@@ -28,6 +28,7 @@ import Testing
         set.persists = number % 6 != 0
         set.options = ["--dir", "/tmp", "--appendonly", set.persists ? "yes" : "no", "--databases", "3"]
         set.options += ["--flush-log-size", pick(["4096", "20000", "67108864"])]
+        set.options += ["--log-compression", pick(["yes", "no"])]
         set.options += ["--table-compression", pick(["none", "lz4", "zstd"])]
         set.options += ["--block-cache-size", pick(["0", "65536", "8388608"])]
         for name in ["hash-max-listpack-entries", "zset-max-listpack-entries", "set-max-intset-entries"] {

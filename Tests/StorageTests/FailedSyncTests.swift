@@ -20,7 +20,7 @@ import Testing
     }
 
     private static func record(_ i: UInt64) -> [UInt8] {
-        [UInt8](repeating: UInt8(truncatingIfNeeded: i), count: Int(i &* 131 % 3000))
+        sampleRecord(i, bytes: Int(i &* 131 % 3000))
     }
 
     private static func append(_ numbers: ClosedRange<UInt64>, to log: Log) {
@@ -78,7 +78,7 @@ import Testing
     /// Old segments were removed, and a crash brings back any of them.
     @Test func removedSegmentsComeBackInAnyCombination() throws {
         let files = Self.disk()
-        let log = Self.log(files, segmentBytes: 1200)
+        let log = Self.log(files, segmentBytes: 800)
         for i in 1...12 as ClosedRange<UInt64> {
             Self.append(i...i, to: log)
             try log.write()

@@ -13,7 +13,7 @@ import Testing
         private(set) var appended: UInt64
         /// Sizes are a function of the number, so that recovery can be checked without the play.
         static func record(_ i: UInt64) -> [UInt8] {
-            [UInt8](repeating: UInt8(truncatingIfNeeded: i &* 7), count: Int(i &* 131 % 900))
+            sampleRecord(i, bytes: Int(i &* 131 % 900))
         }
 
         init(_ files: SimulatedFileSystem, after end: LogEnd = .empty, segmentBytes: Int64) {
@@ -131,7 +131,7 @@ import Testing
         for n in 1...200 {
             let files = Self.disk(UInt64(n))
             files.failAt(n, fault)
-            let play = Play(files, segmentBytes: 800)
+            let play = Play(files, segmentBytes: 600)
             for _ in 0..<12 {
                 for _ in 0..<2 { play.append() }
                 do throws(DiskError) {

@@ -14,6 +14,7 @@ extension ParameterTable {
         // Those that Redis does not have: how the tree is kept (docs/durability.md).
         Parameter("flush-log-size", .memory(bytes), "268435456", .hidden),
         Parameter("block-cache-size", .memory(bytes), "8388608", [.immutable, .hidden]),
+        Parameter("log-compression", .yesNo, "yes", [.immutable, .hidden]),
         Parameter("table-compression", .choice(["default", "none", "lz4", "zstd"]), "default", [.immutable, .hidden]),
         Parameter("write-slowdown-debt", .integer(naturalInt32), "100", .hidden),
         Parameter("write-slowdown-runs", .integer(naturalInt32), "30", .hidden),

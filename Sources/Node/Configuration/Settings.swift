@@ -135,6 +135,7 @@ public final class Settings: Sendable {
     public let appendOnly: Bool
     /// Log bytes after which what has changed goes to the tree.
     let flushLogBytes: Int
+    let compressesLog: Bool
     let blockCacheBytes: Int
     let tableCompression: String
     /// How far compaction may be behind before writers are slowed down.
@@ -216,6 +217,7 @@ public final class Settings: Sendable {
         // As in Redis, 0 has nothing rewritten unless somebody asks for it.
         flushLogBytes = values.integer("auto-aof-rewrite-percentage") == 0 ? .max : values.integer("flush-log-size")
         blockCacheBytes = values.integer("block-cache-size")
+        compressesLog = values.flag("log-compression")
         tableCompression = values.text("table-compression")
         writePace = WritePace(
             debtPercent: values.integer("write-slowdown-debt"), runs: values.integer("write-slowdown-runs"))

@@ -120,6 +120,7 @@ extension Node {
         var options = Log.Options()
         // Segments go as a whole: longer ones would stay for several rounds.
         options.segmentBytes = min(options.segmentBytes, Int64(max(settings.flushLogBytes, 4096)))
+        options.isCompressed = settings.compressesLog
         let log = Log(directory.files, directory: directory.path, identity: directory.identity, after: end, options)
         let persistence = Persistence(log, directory, settings.syncPolicy, sleep: doors.sleep, report: doors.log)
         persistence.flushBytes = settings.flushLogBytes

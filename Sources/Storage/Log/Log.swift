@@ -9,6 +9,8 @@ public final class Log: @unchecked Sendable {
     public struct Options: Sendable {
         /// A segment that is longer is followed by another one.
         public var segmentBytes: Int64 = 64 * 1024 * 1024
+        /// Frames with long records are compressed, by LZ4.
+        public var isCompressed = true
 
         public init() {}
     }
@@ -98,7 +100,7 @@ public final class Log: @unchecked Sendable {
         if !isSealed {
             lock.withLock { swap(&filling, &writing) }
             if writing.isEmpty { return }
-            writing.seal(durable: durable)
+            writing.seal(durable: durable, compressing: options.isCompressed)
             isSealed = true
             cs_store_release_u64(progress + 3, UInt64(writing.bytes.count))
         }

@@ -11,6 +11,9 @@ struct LogBuffer: ~Copyable {
 
     /// Frames end once they are this long: what is lost when one is torn, and what is checked at once.
     static let frameBytes = 256 * 1024
+    /// Frames are compressed if their records are so long on average: of shorter ones, compressing costs more than
+    /// everything else that is done to log them.
+    static let compressedFrom = 256
     /// A buffer that has grown longer is not kept.
     private static let keptBytes = 1024 * 1024
 
@@ -46,21 +49,44 @@ struct LogBuffer: ~Copyable {
     mutating func endFrame() {
         if frameRecords == 0 { return }
         let size = bytes.count - frameStart - LogFormat.frameHeaderBytes
-        bytes.replace(at: frameStart + 8, littleEndian: UInt64(size))
+        bytes.replace(at: frameStart + LogFormat.byteCountOffset, littleEndian: UInt64(size))
         bytes.replace(at: frameStart + 32, littleEndian: frameRecords)
         frameRecords = 0
     }
 
-    /// Finishes all frames: which records are durable now, and the checksums. Not for the loops' time.
-    mutating func seal(durable: UInt64) {
+    /// Finishes all frames: compresses those of long records, and sets which records are durable now, and the checksums.
+    /// Not for the loops' time.
+    mutating func seal(durable: UInt64, compressing: Bool = false) {
         endFrame()
-        var at = 0
+        var packed = ByteBuffer()
+        var (at, end) = (0, 0)
         while at < bytes.count {
-            let end = at + LogFormat.frameHeaderBytes + Int(bytes.view.integer(at: at + 8, UInt64.self))
-            bytes.replace(at: at + 24, littleEndian: durable)
-            bytes.replace(at: at + 4, littleEndian: CRC32C.checksum(bytes.view.slice(at + 8, end)))
-            at = end
+            let frame = LogFrameHeader(unchecked: bytes.view.slice(at, bytes.count))
+            let start = end
+            end = close(frame, at, to: start, compressing, &packed)
+            bytes.replace(at: start + 24, littleEndian: durable)
+            bytes.replace(at: start + 4, littleEndian: CRC32C.checksum(bytes.view.slice(start + 8, end)))
+            at += frame.totalBytes
         }
+        bytes.truncate(to: end)
+    }
+
+    /// Brings a frame to a place no later than where it is, compressed if that pays, and answers where it ends.
+    private mutating func close(
+        _ frame: LogFrameHeader, _ at: Int, to place: Int, _ compressing: Bool, _ packed: inout ByteBuffer
+    ) -> Int {
+        let (body, next) = (at + LogFormat.frameHeaderBytes, at + frame.totalBytes)
+        packed.truncate(to: 0)
+        let pays =
+            compressing && frame.byteCount >= LogBuffer.compressedFrom * max(1, frame.records)
+            && Compression.lz4.compress(bytes.view.slice(body, next), to: &packed)
+        if at != place { bytes.copy(at..<(pays ? body : next), to: place) }
+        if !pays { return place + frame.totalBytes }
+        let newBody = place + LogFormat.frameHeaderBytes
+        bytes.replace(at: newBody, packed.view)
+        bytes.replace(at: place + LogFormat.byteCountOffset, littleEndian: UInt64(packed.count))
+        bytes.replace(at: place + LogFormat.rawByteCountOffset, littleEndian: UInt32(frame.byteCount))
+        return newBody + packed.count
     }
 
     /// Forgets what has been written.

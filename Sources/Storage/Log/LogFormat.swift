@@ -13,20 +13,23 @@ import Base
 ///                      4  CRC-32C of the 36 bytes before
 ///     frame header     4  magic
 ///                      4  CRC-32C of all bytes of the frame after it
-///                      8  bytes of all records
+///                      8  bytes of what follows the header
 ///                      8  the first record's number
 ///                      8  up to which number records were durable when this was written
 ///                      4  records
-///                      4  0
+///                      4  0; or the records are one LZ4 block, and so many bytes without it (since version 2)
 ///     record           varint: bytes; then these
 ///
 /// Integers have their lowest byte first.
 public enum LogFormat {
-    public static let version: UInt32 = 1
+    public static let version: UInt32 = 2
     static let segmentMagic: UInt64 = 0x0a67_6f4c_7472_614d  // "MartLog\n"
     static let segmentHeaderBytes = 40
     static let frameMagic: UInt32 = 0x6172_464d  // "MFra"
     static let frameHeaderBytes = 40
+    /// Where a frame's header says how many bytes follow it, and how many the records have.
+    static let byteCountOffset = 8
+    static let rawByteCountOffset = 36
 
     /// A segment's name: its first record's number in sixteen hexadecimal digits, so that names sort as segments do.
     public static func segmentName(_ first: UInt64) -> String {
@@ -76,16 +79,19 @@ struct LogSegmentHeader: Equatable {
 
 /// A frame's header.
 struct LogFrameHeader {
+    /// Bytes of what follows it.
     var byteCount: Int
     var first: UInt64
     var durable: UInt64
     var records: Int
+    /// Bytes of the records if they are compressed; else 0.
+    var rawByteCount: Int
 
     /// Nil if there is no whole frame here, or one that does not agree with its checksum.
     init?(_ bytes: ByteView) {
         let header = LogFormat.frameHeaderBytes
         guard bytes.count >= header, bytes.integer(at: 0, UInt32.self) == LogFormat.frameMagic else { return nil }
-        let count = bytes.integer(at: 8, UInt64.self)
+        let count = bytes.integer(at: LogFormat.byteCountOffset, UInt64.self)
         guard count <= UInt64(bytes.count - header) else { return nil }
         guard bytes.integer(at: 4, UInt32.self) == CRC32C.checksum(bytes.slice(8, header + Int(count))) else {
             return nil
@@ -95,14 +101,26 @@ struct LogFrameHeader {
 
     /// Of a frame that is known to be whole.
     init(unchecked bytes: ByteView) {
-        byteCount = Int(bytes.integer(at: 8, UInt64.self))
+        byteCount = Int(bytes.integer(at: LogFormat.byteCountOffset, UInt64.self))
         first = bytes.integer(at: 16, UInt64.self)
         durable = bytes.integer(at: 24, UInt64.self)
         records = Int(bytes.integer(at: 32, UInt32.self))
+        rawByteCount = Int(bytes.integer(at: LogFormat.rawByteCountOffset, UInt32.self))
     }
 
-    /// Bytes of header and records.
+    /// Bytes of header and what follows it.
     var totalBytes: Int { LogFormat.frameHeaderBytes + byteCount }
+
+    /// The records, from what follows the header: the same bytes, or those that are put into `raw`. Nil if they are
+    /// not what the header says.
+    func unpack(_ stored: ByteView, _ raw: inout ByteBuffer) -> ByteView? {
+        if rawByteCount == 0 { return stored }
+        guard rawByteCount <= Compression.rawBytesMax(stored: stored.count) else { return nil }
+        raw.truncate(to: 0)
+        guard Compression.lz4.decompress(stored, to: raw.reserve(rawByteCount), rawByteCount) else { return nil }
+        raw.advance(rawByteCount)
+        return raw.view
+    }
 }
 
 extension ByteView {

@@ -163,8 +163,10 @@ public struct LogRecovery {
     }
 
     private mutating func records(
-        _ bytes: ByteView, _ frame: LogFrameHeader, _ body: (UInt64, ByteView) throws(LogError) -> Void
+        _ stored: ByteView, _ frame: LogFrameHeader, _ body: (UInt64, ByteView) throws(LogError) -> Void
     ) throws(LogError) {
+        var raw = ByteBuffer()
+        guard let bytes = frame.unpack(stored, &raw) else { throw .unreadable(record: frame.first) }
         var cursor = RecordCursor(bytes)
         for number in frame.first..<frame.first + UInt64(frame.records) {
             guard let record = cursor.next() else { throw .unreadable(record: number) }

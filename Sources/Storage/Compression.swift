@@ -1,7 +1,7 @@
 import Base
 import CSystem
 
-/// How a table stores its blocks.
+/// How a table stores its blocks, or the log its frames.
 public enum Compression: UInt8, Sendable, CaseIterable {
     case none = 0
     /// LZ4's block format: quick to read.
