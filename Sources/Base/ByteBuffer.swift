@@ -5,7 +5,8 @@ public struct ByteBuffer: ~Copyable {
     private var start: UnsafeMutablePointer<UInt8>
     /// Bytes in it.
     public private(set) var count = 0
-    private var capacity: Int
+    /// Bytes of the memory it has.
+    public private(set) var capacity: Int
 
     public init(capacity: Int = 240) {
         self.capacity = max(capacity, 16)

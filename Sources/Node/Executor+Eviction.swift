@@ -68,10 +68,13 @@ extension Executor {
         let hasFilledMuch = allocated &- allocatedAtLook > Executor.bytesUnseen
         if hasFilledMuch { allocatedAtLook = allocated }
         let now = state.pointee.moment.wall
-        let excess = node.memory.excess(over: settings.maxMemory, now: now, looksAgain: hasFilledMuch)
+        let excess = node.memory.excess(over: memoryLimit, now: now, looksAgain: hasFilledMuch)
         isNearlyFull = excess > -settings.maxMemory / 16
         return excess > 0
     }
+
+    /// The log's buffers do not count, as in Redis: what is evicted is logged, and would have more evicted.
+    private var memoryLimit: Int { settings.maxMemory + (persistence?.logMemory ?? 0) }
 
     /// Bytes that a loop may fill before it asks the allocator again within the same millisecond.
     private static let bytesUnseen: UInt64 = 32 * 1024
@@ -85,7 +88,7 @@ extension Executor {
         if node.pause.until > state.pointee.moment.wall { return true }
         let started = cs_monotonic_ns()
         let end = started &+ timeToMakeRoom
-        var excess = node.memory.freshExcess(over: settings.maxMemory)
+        var excess = node.memory.freshExcess(over: memoryLimit)
         var isDone = true
         var evicted = 0
         while excess > 0 {
@@ -99,7 +102,7 @@ extension Executor {
             }
             evicted += 1
             excess -= max(0, Int(before &- cs_thread_balance()))
-            if excess <= 0 || evicted % 16 == 0 { excess = node.memory.freshExcess(over: settings.maxMemory) }
+            if excess <= 0 || evicted % 16 == 0 { excess = node.memory.freshExcess(over: memoryLimit) }
             if evicted % 16 == 0 && cs_monotonic_ns() >= end {
                 isMakingRoom = excess > 0
                 break

@@ -72,11 +72,12 @@ extension Info {
         add("rss_overhead_bytes", process.residentBytes - memory.resident)
         addRatio("mem_fragmentation_ratio", process.residentBytes, memory.allocated)
         add("mem_fragmentation_bytes", process.residentBytes - memory.allocated)
-        addZeros(
-            "mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers",
-            "mem_clients_slaves")
+        let logMemory = node.persistence?.logMemory ?? 0
+        add("mem_not_counted_for_evict", logMemory)
+        addZeros("mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
         add("mem_clients_normal", clients.bytes)
-        addZeros("mem_cluster_links", "mem_aof_buffer")
+        addZeros("mem_cluster_links")
+        add("mem_aof_buffer", logMemory)
         add("mem_allocator", MemoryGauge.allocatorName)
         add("active_defrag_running", 0)
         add("lazyfree_pending_objects", node.doors.disposer.pending)

@@ -127,7 +127,7 @@ import Testing
 
     /// The log's next segment cannot be begun: who waits for what the last one has is answered.
     @Test func aFullSegmentIsDurable() throws {
-        let server = try DiskNode(DiskNode.options + ["--log-compression", "no"])
+        let server = try DiskNode(DiskNode.disk(), DiskNode.options + ["--log-compression", "no"])
         #expect(server.run("set a \(String(repeating: "x", count: 5000))") == "+OK\r\n")
         server.shell.writesLog = false
         server.files.failAt(1, .error, of: .open, persistent: true)

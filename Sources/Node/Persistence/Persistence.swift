@@ -173,6 +173,9 @@ public final class Persistence: @unchecked Sendable {
 
     public var failure: String? { state.withLock { $0.failure } }
 
+    /// Bytes of the log's buffers.
+    var logMemory: Int { log.memory }
+
     var isSyncing: Bool { cs_load_u32(flags + Flag.syncing) != 0 }
 
     /// Under `everysec`, syncs that took more than two seconds: what came meanwhile was written late.

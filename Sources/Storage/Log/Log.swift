@@ -34,8 +34,8 @@ public final class Log: @unchecked Sendable {
     /// A sync that failed leaves nobody knowing what is on disk: nothing is written after it. The writer's.
     public private(set) var failure: DiskError?
 
-    /// What anybody may read: records written, records durable, bytes written, bytes on their way; words in a block of
-    /// their own.
+    /// What anybody may read: records written, records durable, bytes written, bytes on their way, memory that the writer
+    /// has; words in a block of their own.
     private let progress: UnsafeMutablePointer<UInt64>
     let segments: LogSegments
 
@@ -54,9 +54,9 @@ public final class Log: @unchecked Sendable {
                 let bytes = (try? files.open(path, .read).size()) ?? 0
                 return LogSegment(first: first, bytes: bytes, durableBytes: bytes)
             })
-        progress = .allocate(capacity: 4)
+        progress = .allocate(capacity: 5)
         progress.initialize(repeating: end.last, count: 2)
-        (progress + 2).initialize(repeating: 0, count: 2)
+        (progress + 2).initialize(repeating: 0, count: 3)
     }
 
     deinit { progress.deallocate() }
@@ -75,6 +75,9 @@ public final class Log: @unchecked Sendable {
 
     /// Bytes that have been added and are not written yet.
     public var unwrittenBytes: Int { lock.withLock { filling.bytes.count } + Int(cs_load_acquire_u64(progress + 3)) }
+
+    /// Bytes of memory that its buffers have.
+    public var memory: Int { lock.withLock { filling.memory } + Int(cs_load_acquire_u64(progress + 4)) }
 
     /// The last record's number.
     public var last: UInt64 { lock.withLock { next - 1 } }
@@ -102,6 +105,7 @@ public final class Log: @unchecked Sendable {
             if writing.isEmpty { return }
             writing.seal(durable: durable, compressing: options.isCompressed)
             isSealed = true
+            cs_store_release_u64(progress + 4, UInt64(writing.memory))
             cs_store_release_u64(progress + 3, UInt64(writing.bytes.count))
         }
         try beginSegmentIfNeeded()
@@ -113,6 +117,7 @@ public final class Log: @unchecked Sendable {
         cs_store_release_u64(progress, writing.last)
         cs_store_release_u64(progress + 3, 0)
         writing.clear()
+        cs_store_release_u64(progress + 4, UInt64(writing.memory))
         isSealed = false
     }
 

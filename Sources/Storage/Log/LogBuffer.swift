@@ -14,8 +14,10 @@ struct LogBuffer: ~Copyable {
     /// Frames are compressed if their records are so long on average: of shorter ones, compressing costs more than
     /// everything else that is done to log them.
     static let compressedFrom = 256
-    /// A buffer that has grown longer is not kept.
-    private static let keptBytes = 1024 * 1024
+    /// Memory that has grown longer is not kept.
+    private static let keptBytes = 2 * 1024 * 1024
+
+    var memory: Int { bytes.capacity }
 
     var isEmpty: Bool { bytes.count == 0 }
 
@@ -91,7 +93,7 @@ struct LogBuffer: ~Copyable {
 
     /// Forgets what has been written.
     mutating func clear() {
-        if bytes.count > LogBuffer.keptBytes {
+        if bytes.capacity > LogBuffer.keptBytes {
             bytes = ByteBuffer(capacity: 64 * 1024)
         } else {
             bytes.truncate(to: 0)
