@@ -96,7 +96,7 @@ let package = Package(
             path: "Fuzz/FuzzFiles",
             swiftSettings: settings),
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
-        tests("ReactorTests", ["Base", "Reactor"]),
+        tests("ReactorTests", ["Base", "CSystem", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),

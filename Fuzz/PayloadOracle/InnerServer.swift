@@ -31,6 +31,7 @@ final class InnerServer {
     private func turn(_ body: (Executor) -> Void) {
         let executor = node.executors[0]
         executor.turnBegan(wall: InnerServer.wall * 1000, monotonic: 1)
+        executor.takeMail()
         body(executor)
         executor.execute()
         executor.dirty.removeAll()

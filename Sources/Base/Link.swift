@@ -68,8 +68,8 @@ public enum WaitStanding {
 
 /// What a loop of the shell drives: one loop's share of the node.
 ///
-/// All calls come from the loop's own thread. A turn is: `turnBegan`, any number of `opened`
-/// and `received`, then `execute`, then the shell sends and closes what `markDirty` collected,
+/// All calls come from the loop's own thread. A turn is: `turnBegan`, then the shell sends replies that need not wait
+/// any more, then `takeMail`, any number of `opened` and `received`, then `execute`, then the shell sends and closes what `markDirty` collected,
 /// then `turnEnded`.
 open class LinkHandler {
     public init() {}
@@ -89,7 +89,7 @@ open class LinkHandler {
     /// Links with output to send or a close to carry out after this turn. Owned by the handler.
     public var dirty: [LinkPointer] = []
 
-    /// Links that were slowed down and are not any more, while something came. Taken by the shell after `turnBegan`.
+    /// Links that were slowed down and are not any more, while something came. Taken by the shell after `takeMail`.
     public final var rested: [LinkPointer] = []
 
     /// A client connected. Set `session`; fill `output` or set `close` to refuse it.
@@ -117,7 +117,11 @@ open class LinkHandler {
     /// The clock is read once per turn. `wall` in microseconds since 1970, `monotonic` in nanoseconds.
     open func turnBegan(wall: Int64, monotonic: UInt64) {}
 
-    /// Timers and mail. Answers how many milliseconds the loop may sleep, -1 for as long as nothing happens.
+    /// What others have posted, and clients whose wait is over: commands run. Replies that had waited are gone by now, so
+    /// that none of these is sent along with them although it has to wait itself.
+    open func takeMail() {}
+
+    /// Answers how many milliseconds the loop may sleep, -1 for as long as nothing happens.
     open func turnEnded(monotonic: UInt64) -> Int32 { -1 }
 
     /// Has the shell look at the link at the end of the turn.

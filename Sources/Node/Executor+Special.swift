@@ -61,6 +61,8 @@ extension Executor {
             if waitForRoom(session, from: request.pointee.start) { return }
             return reject(session, command, "OOM command not allowed when used memory > 'maxmemory'.")
         }
+        // Of what a script calls, anything may be refused: better wait than run it halfway.
+        if isOverMemory && mayUseMemory(command) && waitForRoom(session, from: request.pointee.start) { return }
         if refusesWrites && changesData(session, command, words, count) {
             return reject(session, command, writeRefusal)
         }
@@ -117,6 +119,14 @@ extension Executor {
         case "exec": return session.pointee.details.queueFlags.contains(.denyOOM)
         case "discard", "quit", "reset": return false
         default: return true
+        }
+    }
+
+    /// A script says only when it runs whether it needs memory.
+    private func mayUseMemory(_ command: CommandPointer) -> Bool {
+        switch node.commands.commands[Int(command.pointee.index)].name {
+        case "eval", "evalsha", "fcall": true
+        default: false
         }
     }
 

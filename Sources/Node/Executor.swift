@@ -186,6 +186,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         state.pointee.moment = Moment(
             wall: now, stamp: AccessStamp.fresh(frequency: state.pointee.countsFrequency, now: now))
         if _slowPath(node.configuration.version != settingsVersion) { refresh() }
+    }
+
+    public override func takeMail() {
+        let now = state.pointee.moment.wall
         if _slowPath(inbox.hasLetters) { takeLetters() }
         for work in mailbox.take() { work(self) }
         if _slowPath(pushes.areUnfinished) { finishPushes() }
@@ -196,7 +200,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if _slowPath(!waitingForRoom.isEmpty) { resumeWaitingForRoom() }
         if _slowPath(isMakingRoom) { goOnMakingRoom() }
         if _slowPath(!slowed.isEmpty) { releaseSlowed(now) }
-        if monotonic >= timers.next { tick(monotonic: monotonic) }
+        if turnStarted >= timers.next { tick(monotonic: turnStarted) }
     }
 
     public override func turnEnded(monotonic: UInt64) -> Int32 {

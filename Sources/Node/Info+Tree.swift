@@ -38,6 +38,7 @@ extension Info {
         add("tree_compactions", figures.compactions)
         add("tree_moved_tables", figures.movedTables)
         add("tree_pending_compaction_bytes", figures.debtBytes)
+        add("tree_compaction_in_progress", figures.isCompacting ? 1 : 0)
         add("tree_compaction_helper", node.persistence?.keeper?.compactor.isHelping ?? false ? 1 : 0)
         add("tree_write_delay_ms", node.persistence?.writeDelay ?? 0)
         add("tree_slowed_turns", node.total(.slowedTurns))

@@ -131,6 +131,7 @@ public final class EventLoop: @unchecked Sendable {
             eventIndex = 0
             handler.turnBegan(wall: cs_wall_us(), monotonic: cs_monotonic_ns())
             if _slowPath(!waiting.isEmpty) { release() }
+            handler.takeMail()
             if _slowPath(!handler.rested.isEmpty) { readRested() }
             readUnread()
             continueSending()
@@ -408,7 +409,8 @@ public final class EventLoop: @unchecked Sendable {
         waiting.append((number, link))
     }
 
-    /// Sends replies that need not wait any more, and reads their clients again.
+    /// Sends replies that need not wait any more, and reads their clients again. Before anything in this turn is
+    /// answered.
     private func release() {
         let standings = waiting.map { handler.standing(of: $0.number) }
         let count = standings.firstIndex(of: .pending) ?? standings.count

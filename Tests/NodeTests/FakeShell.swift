@@ -147,6 +147,7 @@ final class FakeShell {
 
     private func begin(_ executor: Executor) {
         executor.turnBegan(wall: now * 1000, monotonic: UInt64(now) * 1_000_000)
+        executor.takeMail()
     }
 
     private func read(_ client: FakeClient, _ place: UnsafeMutablePointer<UInt8>) -> Int {

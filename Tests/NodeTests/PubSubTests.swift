@@ -78,6 +78,7 @@ struct PubSubTests {
         _ = shell.exchange(listener, "SUBSCRIBE c\r\n")
         // The message is posted after loop 1 has looked into its inbox for the turn.
         shell.node.executors[1].turnBegan(wall: shell.now * 1000, monotonic: UInt64(shell.now) * 1_000_000)
+        shell.node.executors[1].takeMail()
         #expect(shell.node.executors[0].publish(.channel, ByteView("c"), ByteView("m")) == 1)
         var request = Array("UNSUBSCRIBE\r\n".utf8)
         request.withUnsafeMutableBufferPointer {

@@ -127,6 +127,20 @@ import Testing
         #expect(send("DEBUG DIGEST") == digest)
     }
 
+    /// A script's writes would be refused halfway: it waits before it begins. If nothing helps, Redis' rules hold.
+    @Test func whoNeedsRoomWaitsForRounds() {
+        #expect(send("CONFIG SET maxmemory 1") == "+OK\r\n")
+        let writer = shell.connect(), script = shell.connect()
+        #expect(send("SET more x") == "")
+        #expect(shell.exchange(writer, "APPEND text x\r\n") == "")
+        #expect(shell.exchange(script, "EVAL \"return redis.call('set', KEYS[1], 1)\" 1 k\r\n") == "")
+        for _ in 0..<3 { save() }
+        shell.settle()
+        let refusal = "-OOM command not allowed when used memory > 'maxmemory'."
+        for refused in [client, writer, script] { #expect(refused.take().hasPrefix(refusal)) }
+        #expect(send("EXISTS more k") == ":0\r\n")
+    }
+
     @Test func aSecondReadIsNotTheFirst() {
         var loans = RecentLoans()
         // The third key has the second's place.

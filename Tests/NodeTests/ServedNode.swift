@@ -42,6 +42,7 @@ final class ServedNode {
     func turn(_ body: (Executor) -> Void) {
         let executor = node.executors[0]
         executor.turnBegan(wall: wall * 1000, monotonic: 1)
+        executor.takeMail()
         body(executor)
         executor.execute()
         executor.dirty.removeAll()

@@ -108,6 +108,17 @@ func removeDirectory(_ path: String) { rmdir(path) }
         #expect(log.segmentStarts.count == 1)
     }
 
+    /// The tables have what comes before.
+    @Test func recordsBeforeTheStartArePassedOver() throws {
+        let log = log()
+        try fill(log, 1...300)
+        try log.sync()
+        for start: UInt64 in [2, 148, 300, 301] {
+            let (records, end) = try recover(from: start)
+            #expect(Set(records.keys) == Set((start..<301)) && end == LogEnd(last: 300, segments: [1]))
+        }
+    }
+
     @Test func emptyDirectory() throws {
         #expect(try recover().end == .empty)
         #expect(try recover(from: 8).end == LogEnd(last: 7, segments: []))

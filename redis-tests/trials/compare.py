@@ -95,7 +95,8 @@ class Held:
             return have is not want
         if (have.deadline is None) != (want.deadline is None):
             return True
-        if have.deadline and not want.deadline[0] - 1 <= have.deadline[0] <= want.deadline[1] + 1:
+        # A command goes by the time at which its turn began, which may be before it was sent.
+        if have.deadline and not want.deadline[0] - UNSURE <= have.deadline[0] <= want.deadline[1] + 1:
             return True
         if want.kind == "hll":
             return have.kind != "string" or have.content != self.sketch(want.content)

@@ -406,15 +406,52 @@ class Client(threading.Thread):
 KINDS = ["string"] * 5 + ["hll"] + ["list"] * 3 + ["set"] * 3 + ["hash"] * 3 + ["zset"] * 3 + ["stream"] * 3 + ["key"] * 3
 
 
+class Ballast:
+    """Values that do not change, beside the counters: enough of them, and values leave memory."""
+    SIZE = 4000
+
+    def __init__(self, size):
+        self.count = size // self.SIZE
+
+    def key(self, i):
+        return b"ballast:%d" % i
+
+    def value(self, i):
+        return b"%06d" % i * (self.SIZE // 6)
+
+    def load(self, wire):
+        wire("SELECT", TICKS)
+        for n in range(0, self.count, 100):
+            some = range(n, min(n + 100, self.count))
+            if any(r != b"OK" for r in wire.many([[b"SET", self.key(i), self.value(i)] for i in some])):
+                raise AssertionError("the ballast could not be loaded")
+
+    def check(self, wire, random):
+        """After a start: all are there, and some hold what they did."""
+        wire("SELECT", TICKS)
+        if self.count and (there := wire("EXISTS", *map(self.key, range(self.count)))) != self.count:
+            raise AssertionError("%s of %d values of the ballast are there" % (there, self.count))
+        self.read(wire, random, 50)
+
+    def read(self, wire, random, count):
+        if self.count:
+            for i in random.choices(range(self.count), k=count):
+                if wire("GET", self.key(i)) != self.value(i):
+                    raise AssertionError("%s is not what it was" % self.key(i))
+
+
 class Reader(threading.Thread):
     """Reads all counters all the time: what it has seen must be there after a crash, too, if changes are durable
-    before anybody sees them."""
+    before anybody sees them. Between them, some of the ballast."""
 
-    def __init__(self, port, clients):
+    def __init__(self, port, clients, ballast):
         super().__init__(daemon=True)
         self.port = port
         self.names = [c.tick for c in clients]
         self.seen = [0] * len(clients)
+        self.ballast = ballast
+        self.random = random.Random(port)
+        self.trouble = None
 
     def run(self):
         try:
@@ -423,6 +460,9 @@ class Reader(threading.Thread):
             while True:
                 for i, v in enumerate(wire("MGET", *self.names)):
                     self.seen[i] = max(self.seen[i], int(v or 0))
+                self.ballast.read(wire, self.random, 5)
                 time.sleep(0.001)
         except (Gone, OSError):
             pass
+        except Exception as e:  # noqa: BLE001 - shown by the main thread
+            self.trouble = e

@@ -62,7 +62,8 @@ public struct LogRecovery {
         self.identity = identity
     }
 
-    /// Lends each record with its number. Records before `start` need not be there any more.
+    /// Lends each record from `start` on, with its number. Those before it need not be there any more: of the segment
+    /// in which it is, some are, and are read like the others.
     public mutating func run(
         from start: UInt64, _ body: (UInt64, ByteView) throws(LogError) -> Void
     ) throws(LogError) -> LogEnd {
@@ -140,11 +141,11 @@ public struct LogRecovery {
         if expected == nil && first > start { throw .missing(from: start, to: first - 1) }
         expected = first
         segments.append(first)
-        return try frames(contents, path(first), before: later, body)
+        return try frames(contents, path(first), before: later, start, body)
     }
 
     private mutating func frames(
-        _ contents: borrowing SegmentContents, _ path: String, before later: [UInt64],
+        _ contents: borrowing SegmentContents, _ path: String, before later: [UInt64], _ start: UInt64,
         _ body: (UInt64, ByteView) throws(LogError) -> Void
     ) throws(LogError) -> Bool {
         let bytes = contents.view
@@ -154,7 +155,7 @@ public struct LogRecovery {
             guard let frame = LogFrameHeader(rest), frame.first == expected else {
                 return try endEarly(contents, path, at, before: later)
             }
-            try records(rest.slice(LogFormat.frameHeaderBytes, frame.totalBytes), frame, body)
+            try records(rest.slice(LogFormat.frameHeaderBytes, frame.totalBytes), frame, start, body)
             claimed = max(claimed, frame.durable)
             at += frame.totalBytes
         }
@@ -163,12 +164,12 @@ public struct LogRecovery {
     }
 
     private mutating func records(
-        _ bytes: ByteView, _ frame: LogFrameHeader, _ body: (UInt64, ByteView) throws(LogError) -> Void
+        _ bytes: ByteView, _ frame: LogFrameHeader, _ start: UInt64, _ body: (UInt64, ByteView) throws(LogError) -> Void
     ) throws(LogError) {
         var cursor = RecordCursor(bytes)
         for number in frame.first..<frame.first + UInt64(frame.records) {
             guard let record = cursor.next() else { throw .unreadable(record: number) }
-            try body(number, record)
+            if number >= start { try body(number, record) }
         }
         if !cursor.isAtEnd { throw .unreadable(record: frame.first) }
         expected = frame.first + UInt64(frame.records)

@@ -27,7 +27,12 @@ public final class Tree: @unchecked Sendable {
 
     /// Who has this one compacts; the disk is waited for in it, too. Taken before `editing`.
     let compacting = SpinLock()
-    var step: CompactionStep?
+    var step: CompactionStep? {
+        didSet {
+            let isUnderWay = step != nil
+            count { $0.isCompacting = isUnderWay }
+        }
+    }
 
     /// Where `scrub` is; its caller's.
     var scrubbing = Scrubbing()
@@ -192,4 +197,6 @@ struct Figures: Sendable {
     var compactions: Int64 = 0
     var movedTables: Int64 = 0
     var debtBytes: Int64 = 0
+    /// A step of compaction has begun.
+    var isCompacting = false
 }

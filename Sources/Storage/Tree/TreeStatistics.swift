@@ -21,6 +21,8 @@ public struct TreeStatistics: Sendable {
     /// Steps that merged, and tables that only changed their level.
     public var compactions: Int64 = 0
     public var movedTables: Int64 = 0
+    /// A step has begun and has not come to its end.
+    public var isCompacting = false
     public var debtBytes: Int64 = 0
     /// Tables in which damage was found.
     public var damagedTables: [UInt64] = []
@@ -65,6 +67,7 @@ extension Tree {
         statistics.compactionReadBytes = figures.compactionReadBytes
         statistics.compactions = figures.compactions
         statistics.movedTables = figures.movedTables
+        statistics.isCompacting = figures.isCompacting
         statistics.debtBytes = figures.debtBytes
         statistics.damagedTables = damaged.sorted()
         statistics.tableMemoryBytes = version.tables.reduce(0) { $0 + $1.table.memoryBytes }
