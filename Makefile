@@ -8,7 +8,7 @@ BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependen
 BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev liblz4-dev libzstd-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv ruby-sidekiq strace xz-utils
 
-.PHONY: help run build test bench format fuzz fuzz-scripts fuzz-payloads fuzz-tables thread-sanitizer build-packages test-packages
+.PHONY: help run build test bench format fuzz fuzz-scripts fuzz-payloads fuzz-tables fuzz-files thread-sanitizer build-packages test-packages
 
 help:
 	@echo "make run               build, then serve on port $(PORT) with conf/martlet.conf (PORT=n: elsewhere)"
@@ -19,6 +19,7 @@ help:
 	@echo "make fuzz-scripts      feed the Lua sandbox random scripts for SECONDS=$(SECONDS)"
 	@echo "make fuzz-payloads     feed RESTORE random values for SECONDS=$(SECONDS)"
 	@echo "make fuzz-tables       feed the reader of tables random files for SECONDS=$(SECONDS)"
+	@echo "make fuzz-files        feed the readers of log, manifest and records random bytes for SECONDS=$(SECONDS)"
 	@echo "make thread-sanitizer  look for data races for SECONDS=$(SECONDS)"
 	@echo "make format            format all Swift files"
 
@@ -56,6 +57,9 @@ fuzz-payloads: build-packages
 
 fuzz-tables: build-packages
 	@tools/fuzz-tables $(SECONDS)
+
+fuzz-files: build-packages
+	@tools/fuzz-files $(SECONDS)
 
 thread-sanitizer: test-packages
 	@tools/thread-sanitizer $(SECONDS)

@@ -80,11 +80,20 @@ let package = Package(
             path: "Fuzz/FuzzPayloads",
             swiftSettings: settings),
         .target(
-            name: "TableOracle", dependencies: ["Base", "Storage", "Simulation"], path: "Fuzz/TableOracle",
+            name: "TableOracle", dependencies: ["Base", "Storage", "Simulation", "FuzzCorpus"],
+            path: "Fuzz/TableOracle",
             swiftSettings: settings),
         .executableTarget(
-            name: "FuzzTables", dependencies: ["Base", "TableOracle", "FuzzCorpus", "FuzzMemory"],
+            name: "FuzzTables", dependencies: ["TableOracle", "FuzzCorpus", "FuzzMemory"],
             path: "Fuzz/FuzzTables",
+            swiftSettings: settings),
+        .target(
+            name: "FileOracle", dependencies: ["Base", "Causality", "Storage", "Keyspace", "Simulation", "FuzzCorpus"],
+            path: "Fuzz/FileOracle",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "FuzzFiles", dependencies: ["Base", "CSystem", "FileOracle", "FuzzCorpus", "FuzzMemory"],
+            path: "Fuzz/FuzzFiles",
             swiftSettings: settings),
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "CSystem", "Reactor"]),
@@ -99,7 +108,7 @@ let package = Package(
             "NodeTests",
             [
                 "Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting", "PayloadOracle",
-                "FuzzCorpus", "Simulation", "Storage",
+                "FileOracle", "FuzzCorpus", "Simulation", "Storage",
             ]),
     ]
 )

@@ -138,27 +138,33 @@ def child_setup(cores):
 class Server:
     running = []
 
-    def __init__(self, name, binary, cores, threads=1, extra=(), place=None):
-        """extra: more words for the command line; place: where its directory is made."""
+    def __init__(self, name, binary, cores, threads=1, extra=(), place=None, patience=15):
+        """extra: more words for the command line; place: where its directory is made; patience: seconds for a start."""
         self.name = name
+        self.cores = cores
+        self.patience = patience
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
             self.port = s.getsockname()[1]
         self.dir = tempfile.mkdtemp(prefix="bench-", dir=place)
-        args = [a.format(port=self.port, threads=threads) for a in SERVER_ARGS] + list(extra)
+        self.words = [binary] + [a.format(port=self.port, threads=threads) for a in SERVER_ARGS] + list(extra)
         self.log = open(os.path.join(self.dir, "log"), "wb")
-        self.begun = time.monotonic()
-        self.proc = subprocess.Popen(
-            [binary] + args, cwd=self.dir, stdin=subprocess.DEVNULL,
-            stdout=self.log, stderr=subprocess.STDOUT,
-            preexec_fn=child_setup(cores))
-        self.pid = self.proc.pid
         self.data = None
         Server.running.append(self)
+        self.spawn()
+
+    def spawn(self):
+        self.begun = time.monotonic()
+        self.proc = subprocess.Popen(
+            self.words, cwd=self.dir, stdin=subprocess.DEVNULL,
+            stdout=self.log, stderr=subprocess.STDOUT,
+            preexec_fn=child_setup(self.cores))
+        self.pid = self.proc.pid
         self.start_ms = self.first_pong()
 
     def first_pong(self):
-        while time.monotonic() - self.begun < 15:
+        """Milliseconds until it serves: LOADING is no answer."""
+        while time.monotonic() - self.begun < self.patience:
             if self.proc.poll() is not None:
                 break
             try:
@@ -203,6 +209,12 @@ class Server:
             c("FLUSHALL")
         loader(self.port)
         self.data = data
+
+    def end(self):
+        """Ends the process in good order; its directory stays, for `spawn`."""
+        with Client(self.port) as c:
+            c.sock.sendall(resp("SHUTDOWN"))
+            self.proc.wait(60)
 
     def stop(self):
         if self in Server.running:

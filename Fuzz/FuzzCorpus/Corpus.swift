@@ -20,6 +20,15 @@ public enum Corpus {
         return Array(bytes[..<count])
     }
 
+    /// Writes inputs to files of these names.
+    public static func write(_ inputs: some Sequence<(name: String, input: [UInt8])>, to directory: String) throws {
+        for (name, input) in inputs {
+            let file = try RealFileSystem().open("\(directory)/\(name)", .write)
+            try file.truncate(to: 0)
+            try input.withView { (view) throws(DiskError) in try file.write(view, at: 0) }
+        }
+    }
+
     /// Checks files and prints what is wrong with each. Answers how many failed.
     public static func replay(_ paths: some Sequence<String>, _ check: ([UInt8]) -> String?) -> Int {
         var failed = 0

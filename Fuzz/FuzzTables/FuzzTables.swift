@@ -13,7 +13,6 @@ import TableOracle
         return 0
     }
 #else
-    import Base
     import FuzzCorpus
     import Glibc
 
@@ -22,19 +21,13 @@ import TableOracle
     struct FuzzTables {
         static func main() throws {
             let words = Array(CommandLine.arguments.dropFirst())
-            if words.count == 2, words[0] == "--seeds" { return try writeSeeds(words[1]) }
+            if words.count == 2, words[0] == "--seeds" {
+                return try Corpus.write(TableOracle.seeds().enumerated().map { ("seed-\($0)", $1) }, to: words[1])
+            }
             let oracle = TableOracle()
             let failed = Corpus.replay(words) { oracle.check($0) }
             print("\(words.count - failed) passed, \(failed) failed, \(oracle.whole) were whole")
             exit(failed == 0 ? 0 : 1)
-        }
-
-        private static func writeSeeds(_ directory: String) throws {
-            for (i, seed) in TableOracle.seeds().enumerated() {
-                let file = try RealFileSystem().open("\(directory)/seed-\(i)", .write)
-                try file.truncate(to: 0)
-                try seed.withView { (view) throws(DiskError) in try file.write(view, at: 0) }
-            }
         }
     }
 #endif

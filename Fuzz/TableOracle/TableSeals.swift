@@ -1,4 +1,5 @@
 import Base
+import FuzzCorpus
 
 /// Makes a table's checksums right again after its bytes were changed (docs/storage-format.md), as far as the sections
 /// can be found.
@@ -10,17 +11,18 @@ enum TableSeals {
 
     static func renew(_ bytes: inout [UInt8]) {
         guard bytes.count >= headerBytes + footerBytes else { return }
-        put(Array("MartTbl\n".utf8), at: 0, &bytes)
-        put(little(identity), at: 16, &bytes)
-        put(little(number), at: 24, &bytes)
-        put(little(checksum(bytes, 0, 36, 0)), at: 36, &bytes)
+        bytes.put(Array("MartTbl\n".utf8), at: 0)
+        bytes.put(identity, at: 16)
+        bytes.put(number, at: 24)
+        bytes.put(bytes.checksum(0..<36), at: 36)
         let footer = bytes.count - footerBytes
         for section in 0..<3 {
-            seal(integer(bytes, footer + 24 * section), integer(bytes, footer + 24 * section + 8), &bytes)
+            let (start, count) = (footer + 24 * section, footer + 24 * section + 8)
+            seal(bytes.integer(at: start, UInt64.self), bytes.integer(at: count, UInt64.self), &bytes)
         }
-        renewBlocks(integer(bytes, footer + 24), integer(bytes, footer + 32), &bytes)
-        put(little(checksum(bytes, footer, footer + 84, place(footer))), at: footer + 84, &bytes)
-        put(Array("MartEnd\n".utf8), at: footer + 88, &bytes)
+        renewBlocks(bytes.integer(at: footer + 24, UInt64.self), bytes.integer(at: footer + 32, UInt64.self), &bytes)
+        bytes.put(bytes.checksum(footer..<footer + 84, after: place(footer)), at: footer + 84)
+        bytes.put(Array("MartEnd\n".utf8), at: footer + 88)
     }
 
     /// The blocks that an index, which is not compressed, tells of.
@@ -50,27 +52,12 @@ enum TableSeals {
     private static func seal(_ offset: UInt64, _ count: UInt64, _ bytes: inout [UInt8]) {
         guard let range = section(offset, count, bytes) else { return }
         let end = range.upperBound - 4
-        put(little(checksum(bytes, range.lowerBound, end, place(range.lowerBound))), at: end, &bytes)
+        bytes.put(bytes.checksum(range.lowerBound..<end, after: place(range.lowerBound)), at: end)
     }
 
     /// What a section's checksum begins with.
     private static func place(_ offset: Int) -> UInt32 {
-        (little(identity) + little(number) + little(UInt64(offset))).withView { CRC32C.checksum($0) }
-    }
-
-    private static func checksum(_ bytes: [UInt8], _ from: Int, _ to: Int, _ before: UInt32) -> UInt32 {
-        bytes.withView { CRC32C.checksum($0.slice(from, to), after: before) }
-    }
-
-    private static func little(_ value: some FixedWidthInteger) -> [UInt8] {
-        withUnsafeBytes(of: value.littleEndian) { Array($0) }
-    }
-
-    private static func integer(_ bytes: [UInt8], _ at: Int) -> UInt64 {
-        (0..<8).reduce(0) { $0 | UInt64(bytes[at + $1]) << UInt64(8 * $1) }
-    }
-
-    private static func put(_ new: [UInt8], at place: Int, _ bytes: inout [UInt8]) {
-        bytes.replaceSubrange(place..<place + new.count, with: new)
+        let before: [UInt8] = .little(identity) + .little(number) + .little(UInt64(offset))
+        return before.checksum(0..<before.count)
     }
 }

@@ -106,6 +106,21 @@ import Testing
         }
     }
 
+    /// Numbers that nobody has given, with which sums would overflow or keys would get each other's names.
+    @Test func statesThatCannotBeAreRefused() {
+        func isRead(_ change: (inout SavedState) -> Void) -> Bool {
+            var changed = state
+            change(&changed)
+            return bytes { changed.encode(to: &$0) }.withView { SavedState($0) } != nil
+        }
+        #expect(isRead { _ in })
+        #expect(!isRead { $0.logPosition = .max })
+        #expect(!isRead { $0.cuts[3].clocks[5] = 1 << 48 })
+        #expect(!isRead { $0.cuts[3].spaces[1] = $0.cuts[3].nextSpace })
+        #expect(!isRead { $0.cuts[3].spaces[1] = 0 })
+        #expect(!isRead { $0.cuts[3].nextSpace = .max })
+    }
+
     @Test func statesOfTheFirstVersionAreRead() {
         #expect(encoded(version: 1, libraries: []).withView { SavedState($0) } == state)
         #expect(encoded(version: 3, libraries: [0, 0]).withView { SavedState($0) } == nil)

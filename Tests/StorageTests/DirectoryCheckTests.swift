@@ -52,6 +52,14 @@ import Testing
         #expect(result.problems == [] && result.notes.contains("tree: none"))
     }
 
+    /// No record has number 0, so that such a segment is never read.
+    @Test func aSegmentThatCannotBe() throws {
+        let files = treeDisk(seed: 2)
+        _ = try DataDirectory.open(files, "/data", newIdentity: 6)
+        try files.open("/data/log-0000000000000000", .write).sync()
+        #expect(check(files).problems == [])
+    }
+
     @Test func aDirectoryInUseIsLeftAlone() throws {
         let files = try Self.filled()
         let play = try TreePlay(files)

@@ -78,6 +78,19 @@ func removeDirectory(_ path: String) { rmdir(path) }
         try bytes.withView { try file.write($0, at: 0) }
     }
 
+    /// Headers whose checksums are right, with numbers that nobody has given.
+    @Test func numbersThatCannotBe() {
+        for (first, isRead): (UInt64, Bool) in [(0, false), (1, true), (1 << 62, false), (.max, false)] {
+            var header = ByteBuffer(capacity: 40)
+            LogSegmentHeader(identity: identity, first: first).write(to: &header)
+            #expect((LogSegmentHeader(header.view) != nil) == isRead)
+        }
+        for (first, durable): (UInt64, UInt64) in [(5, 5), (1 << 62, 3), (.max, .max)] {
+            #expect(LogFrameHeader(LogBuffer.empty(first: first, durable: durable).view) == nil)
+        }
+        #expect(LogFrameHeader(LogBuffer.empty(first: 5, durable: 4).view) != nil)
+    }
+
     @Test func recordsComeBackInOrder() throws {
         let log = log(segmentBytes: 3000)
         try fill(log, 1...500)

@@ -29,7 +29,8 @@ extension Mutation {
         case .setID(let last, let entriesAdded, let maxDeleted):
             begin(.streamSetID, nil, &output)
             output.append(last)
-            output.append(varint: UInt64(entriesAdded))
+            // The count wraps around, as Redis' does, if XSETID has set it high enough.
+            output.append(varint: UInt64(bitPattern: entriesAdded))
             output.append(maxDeleted)
         default: encodeGroup(change, &output)
         }

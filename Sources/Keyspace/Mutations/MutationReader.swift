@@ -140,7 +140,7 @@ extension MutationReader {
         case .streamTrim: return .trim(try reader.smallVarint())
         case .streamSetID:
             let last = try id()
-            guard let added = Int64(exactly: try reader.varint()) else { throw .corrupt }
+            let added = Int64(bitPattern: try reader.varint())
             return .setID(last: last, entriesAdded: added, maxDeleted: try id())
         case .streamCreateGroup, .streamSetGroup:
             let name = try reader.counted()
@@ -186,9 +186,7 @@ extension MutationReader {
 
     private mutating func optionalCount() throws(PayloadError) -> Int64? {
         let value = try reader.varint()
-        if value == 0 { return nil }
-        guard let count = Int64(exactly: value - 1) else { throw .corrupt }
-        return count
+        return value == 0 ? nil : Int64(bitPattern: value &- 1)
     }
 
     /// Each text takes a byte at least, so no count is believed that the bytes cannot hold.

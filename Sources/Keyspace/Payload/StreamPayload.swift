@@ -114,8 +114,7 @@ extension PayloadTarget {
             maxDeletedID = try reader.id()
             entriesAdded = try reader.number()
         }
-        guard let added = Int64(exactly: entriesAdded) else { throw .corrupt }
-        stream.set(lastID: lastID, entriesAdded: added, maxDeletedID: maxDeletedID)
+        stream.set(lastID: lastID, entriesAdded: Int64(bitPattern: entriesAdded), maxDeletedID: maxDeletedID)
         stream.refreshFirstID()
     }
 }
@@ -197,8 +196,7 @@ private struct StreamGroupReader {
         var group = Group(name: name, lastID: lastID)
         if knowsPast {
             let read = Int64(bitPattern: try reader.number())
-            if read < -1 { throw .corrupt }
-            group.entriesRead = read < 0 ? nil : read
+            group.entriesRead = read == -1 ? nil : read
         } else {
             group.entriesRead = stream.entriesAdded(upTo: lastID)
         }

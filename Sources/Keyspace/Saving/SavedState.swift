@@ -12,6 +12,9 @@ public struct SavedState: Equatable, Sendable {
     public var cuts: [PartitionCut]
     public var libraries = SavedLibraries()
 
+    /// No record and no space has such a number, or a higher one.
+    fileprivate static let numberBound: UInt64 = 1 << 62
+
     /// Version 1 had no libraries.
     static let version: UInt8 = 2
 
@@ -46,9 +49,10 @@ public struct SavedState: Equatable, Sendable {
         guard bytes.count >= 2, (1...SavedState.version).contains(bytes[0]), bytes[1] <= 1 else { return nil }
         isComplete = bytes[1] == 1
         var at = 2
-        guard let position = bytes.varint(at: &at), let count = bytes.varint(at: &at), count <= Limits.partitions else {
-            return nil
-        }
+        guard let position = bytes.varint(at: &at), let count = bytes.varint(at: &at),
+            position < SavedState.numberBound,
+            count <= Limits.partitions
+        else { return nil }
         logPosition = position
         cuts = []
         for _ in 0..<count {
@@ -94,7 +98,8 @@ extension Keyspace {
 extension PartitionCut {
     fileprivate init?(_ bytes: ByteView, _ at: inout Int) {
         for _ in 0..<64 {
-            guard let clock = bytes.varint(at: &at) else { return nil }
+            // As many bits as a dot has for it.
+            guard let clock = bytes.varint(at: &at), clock >> 48 == 0 else { return nil }
             clocks.append(clock)
         }
         guard let count = bytes.varint(at: &at), count <= UInt64(bytes.count) else { return nil }
@@ -102,7 +107,9 @@ extension PartitionCut {
             guard let space = bytes.varint(at: &at) else { return nil }
             spaces.append(space)
         }
-        guard let next = bytes.varint(at: &at) else { return nil }
+        guard let next = bytes.varint(at: &at), next < SavedState.numberBound, spaces.allSatisfy({ $0 < next }),
+            Set(spaces).count == spaces.count
+        else { return nil }
         nextSpace = next
     }
 }

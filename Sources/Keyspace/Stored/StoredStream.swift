@@ -78,7 +78,7 @@ extension StreamPieces {
         group.withHeader { output.append(.group, $0) }
         output.append(counted: group.name)
         output.append(streamID: group.lastID)
-        output.append(varint: UInt64((group.entriesRead ?? -1) &+ 1))
+        output.append(varint: UInt64(bitPattern: group.entriesRead ?? -1) &+ 1)
         output.append(varint: UInt64(group.consumerCount))
         for i in 0..<group.consumerCount {
             let consumer = group.consumer(i)

@@ -76,9 +76,8 @@ final class StoredStreamBuilder: StoredValueBuilder {
         let name = try reader.counted().bytes
         let lastID = try reader.streamID()
         let read = Int64(bitPattern: try reader.varint())
-        if read < 0 { throw .corrupt }
         var group = Group(
-            header: header, name: name, lastID: lastID, entriesRead: read == 0 ? nil : read - 1, consumers: [])
+            header: header, name: name, lastID: lastID, entriesRead: read == 0 ? nil : read &- 1, consumers: [])
         for _ in 0..<(try reader.storedCount(bytesEach: 3)) {
             let consumer = Consumer(
                 name: try reader.counted().bytes, number: try reader.varint(), seen: try reader.signedVarint())

@@ -48,12 +48,15 @@ public struct StreamDelivery {
 }
 
 extension Access {
-    /// Replays a change; `slot` is the key's, nil if it is not there.
+    /// Replays a change; `slot` is the key's, nil if it is not there. Changes that do not fit the stream (the mutations
+    /// before them are missing) do nothing.
     func apply(_ change: StreamChange, _ key: Key, _ slot: Slot?) {
+        let stream = slot.map { Table.entry($0).stream }
         switch change {
-        case .add(let id, let fields): addStreamEntry(slot ?? makeStream(key), key, id, fields)
+        case .add(let id, let fields):
+            if id > stream?.lastID ?? .zero { addStreamEntry(slot ?? makeStream(key), key, id, fields) }
         case .createGroup(let name, let last, let entriesRead):
-            createGroup(slot ?? makeStream(key), key, name, last, entriesRead)
+            if stream?.group(name) == nil { createGroup(slot ?? makeStream(key), key, name, last, entriesRead) }
         default:
             if let slot { apply(change, key, to: slot) }
         }
@@ -65,6 +68,7 @@ extension Access {
         case .delete(let id): _ = deleteStreamEntry(slot, key, id)
         case .trim(let count): _ = trimStream(slot, key, .oldest(count))
         case .setID(let last, let added, let deleted):
+            if last < Table.entry(slot).stream.lastLiveID ?? .zero { return }
             setStreamID(slot, key, last, entriesAdded: added, maxDeleted: deleted)
         case .destroyGroup(let name): _ = destroyGroup(slot, key, name)
         default: applyToGroup(change, key, slot)
@@ -77,7 +81,8 @@ extension Access {
         case .setGroup(let name, let last, let entriesRead):
             stream.group(name).map { setGroup(slot, key, $0, last, entriesRead) }
         case .createConsumer(let group, let name):
-            stream.group(group).map { _ = createConsumer(slot, key, $0, name) }
+            guard let group = stream.group(group), group.consumer(name) == nil else { return }
+            createConsumer(slot, key, group, name)
         case .deleteConsumer(let group, let name):
             stream.group(group).map { deleteConsumer(slot, key, $0, name) }
         case .deliver(let delivery):

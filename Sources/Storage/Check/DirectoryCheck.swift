@@ -55,7 +55,7 @@ public struct DirectoryCheck {
             let firsts = names.compactMap { LogFormat.firstRecord(ofName: $0) }
             var recovery = LogRecovery(unchanging, directory: path, identity: identity)
             var (records, bytes) = (0, 0)
-            let end = try recovery.run(from: firsts.min() ?? 1) { _, record throws(LogError) in
+            let end = try recovery.run(from: max(firsts.min() ?? 1, 1)) { _, record throws(LogError) in
                 records += 1
                 bytes += record.count
             }

@@ -30,6 +30,8 @@ public enum LogFormat {
     /// Where a frame's header says how many bytes follow it, and how many the records have.
     static let byteCountOffset = 8
     static let rawByteCountOffset = 36
+    /// No record has such a number, or a higher one: sums of what a header says do not overflow.
+    static let numberBound: UInt64 = 1 << 62
 
     /// A segment's name: its first record's number in sixteen hexadecimal digits, so that names sort as segments do.
     public static func segmentName(_ first: UInt64) -> String {
@@ -74,6 +76,7 @@ struct LogSegmentHeader: Equatable {
         version = bytes.integer(at: 8, UInt32.self)
         identity = bytes.integer(at: 16, UInt64.self)
         first = bytes.integer(at: 24, UInt64.self)
+        if first == 0 || first >= LogFormat.numberBound { return nil }
     }
 }
 
@@ -87,12 +90,16 @@ struct LogFrameHeader {
     /// Bytes of the records if they are compressed; else 0.
     var rawByteCount: Int
 
-    /// Nil if there is no whole frame here, or one that does not agree with its checksum.
+    /// Nil if there is no whole frame here, one that does not agree with its checksum, or one that says of its own records
+    /// that they were durable before.
     init?(_ bytes: ByteView) {
         let header = LogFormat.frameHeaderBytes
         guard bytes.count >= header, bytes.integer(at: 0, UInt32.self) == LogFormat.frameMagic else { return nil }
         let count = bytes.integer(at: LogFormat.byteCountOffset, UInt64.self)
-        guard count <= UInt64(bytes.count - header) else { return nil }
+        let first = bytes.integer(at: 16, UInt64.self)
+        guard count <= UInt64(bytes.count - header), first < LogFormat.numberBound,
+            bytes.integer(at: 24, UInt64.self) < first
+        else { return nil }
         guard bytes.integer(at: 4, UInt32.self) == CRC32C.checksum(bytes.slice(8, header + Int(count))) else {
             return nil
         }

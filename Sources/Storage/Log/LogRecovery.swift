@@ -254,7 +254,10 @@ struct SegmentContents: ~Copyable {
         let view = view
         var at = offset
         while at + LogFormat.frameHeaderBytes <= view.count {
-            if view[at] == 0x4d, let frame = LogFrameHeader(view.slice(at, view.count)), frame.durable >= number {
+            // What it says is looked at before its checksum, which is dear if much is called a frame.
+            if view[at] == 0x4d, view.integer(at: at + 24, UInt64.self) >= number,
+                LogFrameHeader(view.slice(at, view.count)) != nil
+            {
                 return true
             }
             at += 1

@@ -64,10 +64,20 @@ import Testing
         #expect(!fits(ManifestEdit(nextNumber: 10, removed: [5])))
         for wrong in [
             "", "0201aa", "0107 09", "0107 0107", "0107 03 07 00 04 05 06", "0107 03 00 00 04 05 06", "0107 02 05",
+            "01 ffffffffffffffffff01",
         ] {
             #expect(bytes(wrong).withView { ManifestEdit($0) } == nil, "\(wrong)")
         }
         #expect(bytes("0107 03 02 00 04 05 06").withView { ManifestEdit($0) } != nil)
+    }
+
+    /// A name with a number after which there is none is not the tree's.
+    @Test func theHighestNumberIsAStrangers() throws {
+        let files = treeDisk(seed: 1)
+        try files.open("/data/table-ffffffffffffffff", .write).sync()
+        let play = try TreePlay(files)
+        try play.install([TreeKey(stem: 1): [7]], state: [])
+        #expect(try play.tree.everything().count == 1)
     }
 
     /// Wherever a crash tore the end, edits before it are there, and the next one goes in its place.

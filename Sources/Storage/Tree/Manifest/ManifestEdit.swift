@@ -70,7 +70,7 @@ struct ManifestEdit: Equatable {
         guard let first = bytes.varint(at: &at) else { return false }
         switch kind {
         case 1:
-            if nextNumber != 0 { return false }
+            if nextNumber != 0 || first >= ManifestFormat.numberBound { return false }
             nextNumber = first
         case 2:
             guard state == nil, first <= UInt64(bytes.count - at) else { return false }

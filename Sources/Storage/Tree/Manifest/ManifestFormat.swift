@@ -25,6 +25,8 @@ public enum ManifestFormat {
     static let headerBytes = 40
     static let frameMagic: UInt32 = 0x6964_454d  // "MEdi"
     static let frameHeaderBytes = 32
+    /// No file, run or edit has such a number, or a higher one: sums of what files say do not overflow.
+    static let numberBound: UInt64 = 1 << 62
 
     static let currentName = "current"
     static let newCurrentName = "current.new"
@@ -44,7 +46,7 @@ public enum ManifestFormat {
 
     private static func number(of name: String, _ prefix: String) -> UInt64? {
         guard name.hasPrefix(prefix), let number = UInt64(name.dropFirst(prefix.count), radix: 16),
-            name == Self.name(prefix, number)
+            number < numberBound, name == Self.name(prefix, number)
         else { return nil }
         return number
     }
@@ -96,17 +98,20 @@ struct ManifestFrame {
         self.durable = durable
     }
 
-    /// Nil if there is no whole frame here, or one that does not agree with its checksum.
+    /// Nil if there is no whole frame here, one that does not agree with its checksum, or one that says of its own edit that
+    /// it was durable before.
     init?(_ bytes: ByteView) {
         let header = ManifestFormat.frameHeaderBytes
         guard bytes.count >= header, bytes.integer(at: 0, UInt32.self) == ManifestFormat.frameMagic else { return nil }
         let count = bytes.integer(at: 8, UInt64.self)
-        guard count <= UInt64(bytes.count - header) else { return nil }
+        number = bytes.integer(at: 16, UInt64.self)
+        durable = bytes.integer(at: 24, UInt64.self)
+        guard count <= UInt64(bytes.count - header), number < ManifestFormat.numberBound, durable < number else {
+            return nil
+        }
         let end = header + Int(count)
         guard bytes.integer(at: 4, UInt32.self) == CRC32C.checksum(bytes.slice(8, end)) else { return nil }
         edit = bytes.slice(header, end)
-        number = bytes.integer(at: 16, UInt64.self)
-        durable = bytes.integer(at: 24, UInt64.self)
     }
 
     var totalBytes: Int { ManifestFormat.frameHeaderBytes + edit.count }

@@ -97,7 +97,10 @@ struct ManifestReader {
     private static func claims(_ number: UInt64, _ bytes: ByteView) -> Bool {
         var at = 0
         while at + ManifestFormat.frameHeaderBytes <= bytes.count {
-            if bytes[at] == 0x4d, let frame = ManifestFrame(bytes.slice(at, bytes.count)), frame.durable >= number {
+            // What it says is looked at before its checksum, which is dear if much is called a frame.
+            if bytes[at] == 0x4d, bytes.integer(at: at + 24, UInt64.self) >= number,
+                ManifestFrame(bytes.slice(at, bytes.count)) != nil
+            {
                 return true
             }
             at += 1
