@@ -139,6 +139,8 @@ def mode_compaction_stall(binaries):
     with Client(s.port) as c:
         before = tree(c)
         c("CONFIG", "RESETSTAT")
+        c("SLOWLOG", "RESET")
+        c("LATENCY", "RESET")
         until = time.time() + seconds
         writers = [multiprocessing.Process(target=write, args=(s.port, n + 2, until), daemon=True) for n in range(WRITERS)]
         for w in writers:
