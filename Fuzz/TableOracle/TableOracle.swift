@@ -84,6 +84,9 @@ public final class TableOracle {
     }
 
     /// The value; a tombstone is nil in it; nil if there is no such key or an error.
+    ///
+    /// Inlined where nobody wants the value, Swift 6.3.1's optimizer (-O) frees the array before it copies the bytes into it.
+    @inline(never)
     private func find(_ key: [UInt8], _ stem: Int, _ table: Table) -> [UInt8]?? {
         var output = ByteBuffer()
         switch key.withView({ table.find($0, stem: stem, nil, waits: true, into: &output) }) {
