@@ -22,6 +22,8 @@ public struct Eviction {
     /// so many candidates are left nobody looks for others.
     private static let valueSamples = 32
     private static let valueCandidatesMin = 4
+    /// Partitions in which values that can leave memory are looked for in one go.
+    private static let partitionsInOneGo = 16
 
     private struct Candidate {
         var score: UInt64
@@ -34,6 +36,9 @@ public struct Eviction {
     private var pool: [Candidate] = []
     private var measure = Measure.none
     private var victims = Victims.keys
+    /// Where values are looked for next, and in how many partitions there were none, one after the other.
+    private var nextPartition = 0
+    private var fruitless = 0
 
     public init(_ keyspace: Keyspace) { self.keyspace = keyspace }
 
@@ -47,11 +52,18 @@ public struct Eviction {
         case savedValues
     }
 
-    /// Evicts one of `victims`. `samples`: so many are looked at. Answers false if there is none. No partition is
-    /// locked by the caller.
+    public enum Outcome: Sendable {
+        case evicted
+        /// There is none.
+        case none
+        /// None was found so far: to look everywhere takes several calls.
+        case unfinished
+    }
+
+    /// Evicts one of `victims`. `samples`: so many are looked at. No partition is locked by the caller.
     public mutating func evictOne(
         _ victims: Victims, by measure: Measure, samples: Int, _ moment: Moment, _ random: inout PRNG
-    ) -> Bool {
+    ) -> Outcome {
         if measure != self.measure || victims != self.victims {
             self.measure = measure
             self.victims = victims
@@ -60,17 +72,16 @@ public struct Eviction {
         // What is picked may be gone, or hidden by a pause that has just begun.
         for _ in 0..<Eviction.triesMax {
             if victims == .savedValues {
-                if pool.count <= Eviction.valueCandidatesMin && !lookForValues(moment, &random) && pool.isEmpty {
-                    return false
-                }
+                if pool.count <= Eviction.valueCandidatesMin { lookForValues(moment, &random) }
+                if pool.isEmpty { return fruitless >= Limits.partitions ? .none : .unfinished }
             } else if !look(samples: measure == .none ? 1 : samples, moment, &random) && pool.isEmpty {
-                return false
+                return .none
             }
             while let best = pool.popLast() {
-                if evict(best, moment) { return true }
+                if evict(best, moment) { return .evicted }
             }
         }
-        return false
+        return .none
     }
 
     /// Looks at some keys, in as few partitions as have enough, from a random one on. Answers false if there is none.
@@ -94,13 +105,14 @@ public struct Eviction {
         return seen > 0
     }
 
-    /// Looks for values that may leave memory, partition by partition, until there are some. Answers false if there are
-    /// none.
-    private mutating func lookForValues(_ moment: Moment, _ random: inout PRNG) -> Bool {
-        let first = Int(random.below(UInt64(Limits.partitions)))
-        var isFound = false
-        for i in 0..<Limits.partitions where !isFound {
-            let partition = keyspace.partitions + (first + i) & (Limits.partitions - 1)
+    /// Looks for values that may leave memory, partition by partition, until there are some, or it has taken long enough.
+    /// From anywhere on, if there were some the last time; else, where that look ended.
+    private mutating func lookForValues(_ moment: Moment, _ random: inout PRNG) {
+        if fruitless == 0 { nextPartition = Int(random.below(UInt64(Limits.partitions))) }
+        for _ in 0..<Eviction.partitionsInOneGo {
+            let partition = keyspace.partitions + nextPartition
+            nextPartition = (nextPartition + 1) & (Limits.partitions - 1)
+            var isFound = false
             Partition.lock(partition)
             let open = keyspace.shared.pointee.openRound
             for database in 0..<keyspace.databaseCount {
@@ -111,8 +123,9 @@ public struct Eviction {
                 }
             }
             Partition.unlock(partition)
+            fruitless = isFound ? 0 : min(fruitless + 1, Limits.partitions)
+            if isFound { return }
         }
-        return isFound
     }
 
     /// Entries are all over memory: all are asked for before the first is looked at.

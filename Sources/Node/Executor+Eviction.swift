@@ -80,7 +80,7 @@ extension Executor {
     private static let bytesUnseen: UInt64 = 32 * 1024
 
     /// Evicts keys until there is enough room or the time is up (then it goes on in the next turn). Answers false
-    /// if there is nothing left to evict.
+    /// if there is nothing to evict.
     private func makeRoom() -> Bool {
         let policy = settings.maxMemoryPolicy
         guard let victims, !isAttending, state.pointee.held.isEmpty else { return false }
@@ -93,17 +93,20 @@ extension Executor {
         var evicted = 0
         while excess > 0 {
             let before = cs_thread_balance()
-            isDone = eviction.evictOne(
+            let outcome = eviction.evictOne(
                 victims, by: victims == .savedValues ? .recency : policy.measure, samples: settings.maxMemorySamples,
                 state.pointee.moment, &state.pointee.random)
-            if !isDone {
+            if outcome == .none {
+                isDone = false
                 if victims == .savedValues { persistence?.keeper?.requestRoom() }
                 break
             }
-            evicted += 1
-            excess -= max(0, Int(before &- cs_thread_balance()))
-            if excess <= 0 || evicted % 16 == 0 { excess = node.memory.freshExcess(over: memoryLimit) }
-            if evicted % 16 == 0 && cs_monotonic_ns() >= end {
+            if outcome == .evicted {
+                evicted += 1
+                excess -= max(0, Int(before &- cs_thread_balance()))
+                if excess <= 0 || evicted % 16 == 0 { excess = node.memory.freshExcess(over: memoryLimit) }
+            }
+            if cs_monotonic_ns() >= end {
                 isMakingRoom = excess > 0
                 break
             }

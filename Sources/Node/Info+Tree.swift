@@ -9,7 +9,7 @@ extension Info {
         guard let persistence = node.persistence, let keeper = persistence.keeper else { return }
         let figures = keeper.tree.statistics
         shape(figures)
-        writing(figures, logged: Int64(clamping: persistence.log.bytes))
+        writing(figures, persistence.log)
         reading(figures.cache, persistence.values)
         rounds(keeper.standing)
         scrubbing(keeper.scrubber.figures)
@@ -30,7 +30,8 @@ extension Info {
         }
     }
 
-    private mutating func writing(_ figures: TreeStatistics, logged: Int64) {
+    private mutating func writing(_ figures: TreeStatistics, _ log: Log) {
+        let logged = Int64(clamping: log.bytes)
         add("tree_logged_bytes", logged)
         add("tree_flushed_bytes", figures.flushedBytes)
         add("tree_compacted_bytes", figures.compactedBytes)
@@ -42,10 +43,11 @@ extension Info {
         add("tree_compaction_helper", node.persistence?.keeper?.compactor.isHelping ?? false ? 1 : 0)
         add("tree_write_delay_ms", node.persistence?.writeDelay ?? 0)
         add("tree_slowed_turns", node.total(.slowedTurns))
-        // Of what was flushed; and of what was logged, the log itself included.
+        // Of what was flushed; and of what was logged before compression, the log itself included.
         add("tree_write_amplification", Figure.fixed(figures.writeAmplification, 2))
         let written = logged + figures.flushedBytes + figures.compactedBytes
-        add("tree_total_write_amplification", Figure.fixed(logged == 0 ? 1 : Double(written) / Double(logged), 2))
+        let total = log.rawBytes == 0 ? 1 : Double(written) / Double(log.rawBytes)
+        add("tree_total_write_amplification", Figure.fixed(total, 2))
     }
 
     private mutating func reading(_ cache: BlockCache.Figures, _ values: TreeValues?) {

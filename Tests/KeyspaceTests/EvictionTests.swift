@@ -12,7 +12,7 @@ struct EvictionTests {
         var random = PRNG(seed: 3)
         var left = names, gone: [String] = []
         while eviction.evictOne(
-            onlyVolatile ? .volatileKeys : .keys, by: measure, samples: 100, moment(store.now), &random)
+            onlyVolatile ? .volatileKeys : .keys, by: measure, samples: 100, moment(store.now), &random) == .evicted
         {
             let went = left.filter { store.value($0) == nil }
             #expect(went.count == 1)
@@ -57,10 +57,10 @@ struct EvictionTests {
         var eviction = Eviction(store.keyspace)
         var random = PRNG(seed: 3)
         for expected in [["a", "c"], ["c"], []] {
-            #expect(eviction.evictOne(.keys, by: .frequency, samples: 100, moment(store.now), &random))
+            #expect(eviction.evictOne(.keys, by: .frequency, samples: 100, moment(store.now), &random) == .evicted)
             #expect(["a", "b", "c"].filter { store.value($0, 1) != nil } == expected)
         }
-        #expect(!eviction.evictOne(.keys, by: .frequency, samples: 100, moment(store.now), &random))
+        #expect(eviction.evictOne(.keys, by: .frequency, samples: 100, moment(store.now), &random) == .none)
     }
 
     @Test func anyMayGoAtRandom() {
@@ -87,9 +87,23 @@ struct EvictionTests {
         var eviction = Eviction(store.keyspace)
         var random = PRNG(seed: 5)
         for _ in 0..<1000 {
-            #expect(eviction.evictOne(.keys, by: .recency, samples: 5, moment(store.now), &random))
+            #expect(eviction.evictOne(.keys, by: .recency, samples: 5, moment(store.now), &random) == .evicted)
         }
         let youngGone = (1000..<2000).filter { store.value("k\($0)") == nil }.count
         #expect(store.count() == 1000 && youngGone < 250)
+    }
+
+    /// Nothing has been saved: no call looks everywhere, and once all of them together have, there is none.
+    @Test func lookingForSavedValuesIsDoneInParts() {
+        let store = TestKeyspace()
+        for i in 0..<2000 { store.put("k\(i)", "v") }
+        var eviction = Eviction(store.keyspace)
+        var random = PRNG(seed: 5)
+        let outcomes = (0..<100).map { _ in
+            eviction.evictOne(.savedValues, by: .recency, samples: 5, moment(store.now), &random)
+        }
+        let unfinished = outcomes.prefix { $0 == .unfinished }.count
+        #expect(unfinished >= 8 && unfinished < 50)
+        #expect(outcomes[unfinished...].allSatisfy { $0 == .none })
     }
 }

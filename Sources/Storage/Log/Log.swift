@@ -35,7 +35,7 @@ public final class Log: @unchecked Sendable {
     public private(set) var failure: DiskError?
 
     /// What anybody may read: records written, records durable, bytes written, bytes on their way, memory that the writer
-    /// has; words in a block of their own.
+    /// has, bytes written as they were before compression; words in a block of their own.
     private let progress: UnsafeMutablePointer<UInt64>
     let segments: LogSegments
 
@@ -54,9 +54,9 @@ public final class Log: @unchecked Sendable {
                 let bytes = (try? files.open(path, .read).size()) ?? 0
                 return LogSegment(first: first, bytes: bytes, durableBytes: bytes)
             })
-        progress = .allocate(capacity: 5)
+        progress = .allocate(capacity: 6)
         progress.initialize(repeating: end.last, count: 2)
-        (progress + 2).initialize(repeating: 0, count: 3)
+        (progress + 2).initialize(repeating: 0, count: 4)
     }
 
     deinit { progress.deallocate() }
@@ -69,6 +69,9 @@ public final class Log: @unchecked Sendable {
 
     /// Bytes written since the log was opened.
     public var bytes: UInt64 { cs_load_acquire_u64(progress + 2) }
+
+    /// What `bytes` would be without compression.
+    public var rawBytes: UInt64 { cs_load_acquire_u64(progress + 5) }
 
     /// Bytes in all segments.
     public var storedBytes: Int64 { segments.bytes }
@@ -103,6 +106,7 @@ public final class Log: @unchecked Sendable {
         if !isSealed {
             lock.withLock { swap(&filling, &writing) }
             if writing.isEmpty { return }
+            cs_store_release_u64(progress + 5, rawBytes &+ UInt64(writing.bytes.count))
             writing.seal(durable: durable, compressing: options.isCompressed)
             isSealed = true
             cs_store_release_u64(progress + 4, UInt64(writing.memory))
