@@ -73,7 +73,8 @@ extension Executor {
         return excess > 0
     }
 
-    /// The log's buffers do not count, as in Redis: what is evicted is logged, and would have more evicted.
+    /// By what the log's buffers have grown does not count, as in Redis: what is evicted is logged, and would have more
+    /// evicted.
     private var memoryLimit: Int { settings.maxMemory + (persistence?.logMemory ?? 0) }
 
     /// Bytes that a loop may fill before it asks the allocator again within the same millisecond.

@@ -291,15 +291,15 @@ func removeDirectory(_ path: String) { rmdir(path) }
 
     @Test func memoryIsThatOfItsBuffers() throws {
         let log = log()
-        let empty = log.memory
+        #expect(log.memory == 0)
         _ = sampleRecord(1, bytes: 300_000).withView { log.append($0) }
-        #expect(log.memory >= 300_000)
+        #expect(log.memory >= 230_000)
         try log.write()
-        #expect(log.memory >= 300_000)
+        #expect(log.memory >= 230_000)
         // A long buffer is not kept.
         _ = sampleRecord(3, bytes: 3_000_000).withView { log.append($0) }
         try log.write()
-        #expect(log.memory < 1_000_000 && empty < 200_000)
+        #expect(log.memory < 1_000_000)
     }
 
     /// What is not what its header says is an error, and takes no more memory than it may stand for.

@@ -173,7 +173,7 @@ public final class Persistence: @unchecked Sendable {
 
     public var failure: String? { state.withLock { $0.failure } }
 
-    /// Bytes of the log's buffers.
+    /// Bytes of memory by which the log's buffers have grown.
     var logMemory: Int { log.memory }
 
     var isSyncing: Bool { cs_load_u32(flags + Flag.syncing) != 0 }

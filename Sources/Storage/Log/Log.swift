@@ -79,7 +79,7 @@ public final class Log: @unchecked Sendable {
     /// Bytes that have been added and are not written yet.
     public var unwrittenBytes: Int { lock.withLock { filling.bytes.count } + Int(cs_load_acquire_u64(progress + 3)) }
 
-    /// Bytes of memory that its buffers have.
+    /// Bytes of memory by which its buffers have grown.
     public var memory: Int { lock.withLock { filling.memory } + Int(cs_load_acquire_u64(progress + 4)) }
 
     /// The last record's number.

@@ -2,7 +2,7 @@ import Base
 
 /// Records on their way to disk, already in frames, so that they are written as they lie.
 struct LogBuffer: ~Copyable {
-    private(set) var bytes = ByteBuffer(capacity: 64 * 1024)
+    private(set) var bytes = ByteBuffer(capacity: LogBuffer.leastBytes)
     /// Where the frame begins that is being filled, and its records; none: there is no such frame.
     private var frameStart = 0
     private var frameRecords: UInt32 = 0
@@ -14,10 +14,13 @@ struct LogBuffer: ~Copyable {
     /// Frames are compressed if their records are so long on average: of shorter ones, compressing costs more than
     /// everything else that is done to log them.
     static let compressedFrom = 256
+    /// Memory of an empty one.
+    private static let leastBytes = 64 * 1024
     /// Memory that has grown longer is not kept.
     private static let keptBytes = 2 * 1024 * 1024
 
-    var memory: Int { bytes.capacity }
+    /// Bytes of memory beyond those of an empty one.
+    var memory: Int { bytes.capacity - LogBuffer.leastBytes }
 
     var isEmpty: Bool { bytes.count == 0 }
 
@@ -94,7 +97,7 @@ struct LogBuffer: ~Copyable {
     /// Forgets what has been written.
     mutating func clear() {
         if bytes.capacity > LogBuffer.keptBytes {
-            bytes = ByteBuffer(capacity: 64 * 1024)
+            bytes = ByteBuffer(capacity: LogBuffer.leastBytes)
         } else {
             bytes.truncate(to: 0)
         }
