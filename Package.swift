@@ -43,6 +43,7 @@ let package = Package(
         layer("Simulation", ["Base", "CSystem"]),
         layer("RESP", ["Base"]),
         layer("Causality", ["Base"]),
+        layer("Cluster", ["Base"]),
         layer("Storage", ["Base", "CSystem"]),
         layer("Keyspace", ["Base", "CSystem", "Causality"]),
         layer("Commands", ["Base", "CSystem", "RESP", "Causality", "Keyspace"]),
@@ -63,6 +64,9 @@ let package = Package(
         .executableTarget(
             name: "TableBench", dependencies: ["Base", "CSystem", "Storage"], path: "bench/TableBench",
             swiftSettings: settings),
+        // swift run -c release RingTable
+        .executableTarget(
+            name: "RingTable", dependencies: ["Base", "Cluster"], path: "bench/RingTable", swiftSettings: settings),
         .executableTarget(name: "martlet-check", dependencies: ["Base", "Storage"], swiftSettings: settings),
         // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
         .target(
@@ -98,6 +102,7 @@ let package = Package(
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "CSystem", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
+        tests("ClusterTests", ["Base", "Cluster"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),
