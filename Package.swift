@@ -67,6 +67,13 @@ let package = Package(
         // swift run -c release RingTable
         .executableTarget(
             name: "RingTable", dependencies: ["Base", "Cluster"], path: "bench/RingTable", swiftSettings: settings),
+        // A simulated network for members; swift run -c release GossipTable
+        .target(
+            name: "ClusterSimulation", dependencies: ["Base", "Cluster"], path: "bench/ClusterSimulation",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "GossipTable", dependencies: ["Base", "Cluster", "ClusterSimulation"], path: "bench/GossipTable",
+            swiftSettings: settings),
         .executableTarget(name: "martlet-check", dependencies: ["Base", "Storage"], swiftSettings: settings),
         // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
         .target(
@@ -102,7 +109,7 @@ let package = Package(
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "CSystem", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
-        tests("ClusterTests", ["Base", "Cluster"]),
+        tests("ClusterTests", ["Base", "Cluster", "ClusterSimulation"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),

@@ -28,8 +28,8 @@ public struct NodeAddress: Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(host):\(port)" }
 }
 
-/// A member as it describes itself. Only the member itself changes what is said here, and counts `incarnation` up when it does;
-/// of two descriptions the one of the higher incarnation holds.
+/// A member as it describes itself. Only the member itself changes what is said here, and counts `incarnation` up when
+/// it does; of two descriptions the one of the higher incarnation holds.
 public struct Member: Equatable, Sendable {
     public static let weightMax: UInt16 = 100
     public static let labelBytesMax = 64

@@ -1,7 +1,7 @@
 import Base
 
-/// A node's name: 160 bits drawn at random once, when its data directory is made. As text 40 hexadecimal digits in lower
-/// case, as Redis Cluster writes them. Ordered as the text is.
+/// A node's name: 160 bits drawn at random once, when its data directory is made. As text 40 hexadecimal digits in
+/// lower case, as Redis Cluster writes them. Ordered as the text is.
 public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
     public static let bytes = 20
 

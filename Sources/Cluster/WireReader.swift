@@ -3,6 +3,14 @@ import Base
 /// Bytes that are not what they should be. Says no more: who sent them is told nothing.
 struct MalformedBytes: Error, Equatable {}
 
+extension ByteView {
+    /// The integer at an offset, its lowest byte first. It must lie within the bytes.
+    func number<T: FixedWidthInteger>(at offset: Int, _ type: T.Type) -> T {
+        precondition(offset + MemoryLayout<T>.size <= count)
+        return T(littleEndian: UnsafeRawPointer(start + offset).loadUnaligned(as: T.self))
+    }
+}
+
 /// Reads bytes that somebody else wrote, one thing after the other; never past the end.
 struct WireReader {
     let bytes: ByteView
@@ -21,8 +29,7 @@ struct WireReader {
 
     /// An integer whose lowest byte comes first.
     mutating func integer<T: FixedWidthInteger>(_ type: T.Type) throws(MalformedBytes) -> T {
-        let place = UnsafeRawPointer(try view(MemoryLayout<T>.size).start)
-        return T(littleEndian: place.loadUnaligned(as: T.self))
+        try view(MemoryLayout<T>.size).number(at: 0, type)
     }
 
     mutating func byte() throws(MalformedBytes) -> UInt8 { try integer(UInt8.self) }
@@ -34,8 +41,8 @@ struct WireReader {
         return value
     }
 
-    /// One byte of length and so many of visible ASCII: what hosts, racks and data centres are made of. Anything else could
-    /// break the lines of CLUSTER NODES or of a log.
+    /// One byte of length and so many of visible ASCII: what hosts, racks and data centres are made of. Anything else
+    /// could break the lines of CLUSTER NODES or of a log.
     mutating func label(max: Int) throws(MalformedBytes) -> String {
         let view = try view(Int(try byte()))
         if view.count > max { throw MalformedBytes() }

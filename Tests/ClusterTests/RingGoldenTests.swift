@@ -3,8 +3,8 @@ import Testing
 
 @testable import Cluster
 
-/// Which node has which slot must never change by itself: data lies by it. `Tests/Golden/ring.py`, a second implementation of
-/// docs/cluster.md, computes what is expected here.
+/// Which node has which slot must never change by itself: data lies by it. `Tests/Golden/ring.py`, a second
+/// implementation of docs/cluster.md, computes what is expected here.
 @Suite struct RingGoldenTests {
     private func cluster(_ count: Int, _ weights: [UInt16], _ racks: [String], _ datacenters: [String]) -> [Member] {
         (0..<count).map { i in

@@ -11,8 +11,8 @@ import Testing
         return counts
     }
 
-    /// No node of ten holds more than 1.15 times the mean. None of 60,000 random sets of ids broke this (docs/cluster.md); these
-    /// are always the same twenty.
+    /// No node of ten holds more than 1.15 times the mean. None of 60,000 random sets of ids broke this
+    /// (docs/cluster.md); these are always the same twenty.
     @Test func tenEqualNodesAreEven() {
         var random = PRNG(seed: 10)
         for _ in 0..<20 {
@@ -46,7 +46,7 @@ import Testing
 
     @Test func doesNotDependOnTheOrderOfMembers() {
         var random = PRNG(seed: 12)
-        for _ in 0..<5 {
+        for _ in 0..<2 {
             let members = mixedMembers(7, &random)
             let ring = Ring(members, replication: .total(3))
             let other = Ring(shuffled(members, &random), replication: .total(3))
@@ -79,9 +79,9 @@ import Testing
         #expect(changed({ _ in }, Replication("dc1:3")!))
     }
 
-    /// Slots move only to a node that is added, about as many as its part; and with it back when it goes. Of each slot's
-    /// replicas at most one makes room, also where racks and data centres say who may be one.
-    @Test(arguments: 1...12) func addingMovesOnlyToTheNewNode(seed: UInt64) {
+    /// Slots move only to a node that is added, about as many as its part; and with it back when it goes. Of each
+    /// slot's replicas at most one makes room, also where racks and data centres say who may be one.
+    @Test(arguments: 1...8) func addingMovesOnlyToTheNewNode(seed: UInt64) {
         var random = PRNG(seed: seed)
         let plain = seed % 3 == 0
         let count = 1 + Int(random.below(plain ? 14 : 10))

@@ -1,4 +1,5 @@
 import Base
+import ClusterSimulation
 
 @testable import Cluster
 
@@ -28,4 +29,16 @@ func shuffled<T>(_ items: [T], _ random: inout PRNG) -> [T] {
     var items = items
     for i in items.indices.dropFirst() { items.swapAt(i, Int(random.below(UInt64(i + 1)))) }
     return items
+}
+
+/// What `#expect` cannot look at, since it does not take types that are not copyable.
+extension GossipWorld.Node {
+    var isFounded: Bool { membership.isFounded }
+    var counts: (alive: Int, suspect: Int, down: Int) { membership.counts }
+    var localHealth: Int { membership.localHealth }
+    var members: [Member] { membership.members }
+    var statistics: MembershipStatistics { membership.statistics }
+    func liveness(of id: NodeID) -> Liveness? { membership.liveness(of: id) }
+    func meet(_ address: NodeAddress) throws(MembershipRefusal) { try membership.meet(address) }
+    func forget(_ id: NodeID) throws(MembershipRefusal) { try membership.forget(id) }
 }

@@ -2,8 +2,8 @@ import Base
 import Cluster
 import Glibc
 
-/// How evenly the ring divides the slots: RingTable [SETS]. Prints docs/cluster.md's table, each row over SETS random sets of nodes
-/// (20), and for ten equal nodes over 100 times as many.
+/// How evenly the ring divides the slots: RingTable [SETS]. Prints docs/cluster.md's table, each row over SETS random
+/// sets of nodes (20), and for ten equal nodes over 100 times as many.
 @main
 struct RingTable {
     static func main() {

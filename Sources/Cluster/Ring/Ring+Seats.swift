@@ -10,10 +10,10 @@ public struct Seat: Equatable, Sendable {
 }
 
 extension Ring {
-    /// Appends who serves a slot now, of the nodes that can be reached: its replicas by preference, then for each one that cannot
-    /// be reached, in the same order, a stand-in while there are any (Dynamo's sloppy quorum, section 4.6). A stand-in is the
-    /// next node clockwise that has no seat yet: in the data centre of whom it stands in for, if there is one, and there in the
-    /// rack with the fewest seats.
+    /// Appends who serves a slot now, of the nodes that can be reached: its replicas by preference, then for each one
+    /// that cannot be reached, in the same order, a stand-in while there are any (Dynamo's sloppy quorum, section 4.6).
+    /// A stand-in is the next node clockwise that has no seat yet: in the data centre of whom it stands in for, if
+    /// there is one, and there in the rack with the fewest seats.
     ///
     /// While all replicas can be reached this walks no ring.
     public func seats(_ slot: Int, reachable: NodeSet, into seats: inout [Seat]) {

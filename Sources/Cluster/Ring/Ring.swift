@@ -1,14 +1,15 @@
 import Base
 
-/// Which nodes hold which slot: consistent hashing with tokens (Karger et al., STOC 1997; Dynamo, SOSP 2007, section 4.2 and
-/// 4.3), a pure function of the members that are `up` and of the replication. Two nodes that know the same members have the
-/// same ring. Immutable; lists of replicas are computed once, and looked up in a table.
+/// Which nodes hold which slot: consistent hashing with tokens (Karger et al., STOC 1997; Dynamo, SOSP 2007, section
+/// 4.2 and 4.3), a pure function of the members that are `up` and of the replication. Two nodes that know the same
+/// members have the same ring. Immutable; lists of replicas are computed once, and looked up in a table.
 public struct Ring: Sendable {
-    /// The members that are up, in the order of their ids. A node's index in here is what the ring's functions speak of.
+    /// The members that are up, in the order of their ids. A node's index in here is what the ring's functions speak
+    /// of.
     public let members: [Member]
     public let replication: Replication
-    /// Tells rings apart: of two that have the same nodes with the same weights, racks, data centres, and the same replication,
-    /// the digests are equal.
+    /// Tells rings apart: of two that have the same nodes with the same weights, racks, data centres, and the same
+    /// replication, the digests are equal.
     public let digest: UInt64
     private let tokens: Tokens
     private let topology: Topology

@@ -3,12 +3,12 @@ import Base
 /// Where nodes' tokens lie on the ring.
 ///
 /// The ring is 16384 slots, cut into 1024 arcs of 16. In every arc a node has as many tokens as its weight, each at a
-/// random place that follows from the node's id alone. So a node's share is its weight's part of all weights; the spread
-/// around it is that of 1024 independent draws; and whoever walks clockwise has met every node after two arcs.
+/// random place that follows from the node's id alone. So a node's share is its weight's part of all weights; the
+/// spread around it is that of 1024 independent draws; and whoever walks clockwise has met every node after two arcs.
 ///
 /// Unit u of a node's weight draws from a PRNG (xoshiro256**) whose seed is the first eight bytes, the lowest first, of
-/// SHA-256 of `martlet ring 1`, the id's 20 bytes and u in two bytes, the lowest first: one number for each arc, in order.
-/// Its upper 48 bits are the place in the arc, the topmost four of them the slot.
+/// SHA-256 of `martlet ring 1`, the id's 20 bytes and u in two bytes, the lowest first: one number for each arc, in
+/// order. Its upper 48 bits are the place in the arc, the topmost four of them the slot.
 struct Tokens {
     static let arcSlots = 16
     static let arcs = Limits.slots / arcSlots
@@ -66,8 +66,8 @@ struct Tokens {
         return PRNG(seed: digest.reversed().dropFirst(24).reduce(0) { $0 << 8 | UInt64($1) })
     }
 
-    /// Calls `visit` with nodes clockwise from the slot's beginning, a node once for each of its tokens, until it answers
-    /// true or two arcs, which have them all, have been walked. Answers whether it did.
+    /// Calls `visit` with nodes clockwise from the slot's beginning, a node once for each of its tokens, until it
+    /// answers true or two arcs, which have them all, have been walked. Answers whether it did.
     @inline(__always)
     func walk(from slot: Int, _ visit: (Int) -> Bool) -> Bool {
         if nodes.isEmpty { return false }

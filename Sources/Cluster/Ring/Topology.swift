@@ -48,8 +48,8 @@ struct Topology {
     }
 }
 
-/// Chooses the replicas of one slot after the other: again and again the next node clockwise of those in the data centre with
-/// the fewest replicas so far (of those that may have more), there in the rack with the fewest.
+/// Chooses the replicas of one slot after the other: again and again the next node clockwise of those in the data
+/// centre with the fewest replicas so far (of those that may have more), there in the rack with the fewest.
 struct ReplicaChoice {
     private let topology: Topology
     private let tokens: Tokens
@@ -98,7 +98,8 @@ struct ReplicaChoice {
         inDatacenter[topology.datacenters[node]] += 1
     }
 
-    /// How often the data centre and the rack of the next replica are used so far; nil if no node is left that may be one.
+    /// How often the data centre and the rack of the next replica are used so far; nil if no node is left that may be
+    /// one.
     private func leastUsed() -> (inDatacenter: Int, inRack: Int)? {
         var best: (inDatacenter: Int, inRack: Int)?
         for rack in inRack.indices where inRack[rack] < topology.rackSizes[rack] {
