@@ -369,6 +369,13 @@ CS_INLINE uint16_t cs_key_slot(const uint8_t *p, size_t n) {
 
 /// SHA-256 (FIPS 180-4) of n bytes: 32 bytes at `digest`.
 void cs_sha256(const uint8_t *p, size_t n, uint8_t *digest);
+/// A key of HMAC-SHA-256 (RFC 2104), made ready once: SHA-256 after the key's inner and outer block.
+typedef struct { uint64_t inner[16], outer[16]; } cs_hmac_key;
+void cs_hmac_prepare(cs_hmac_key *key, const uint8_t *secret, size_t n);
+/// HMAC-SHA-256 of n bytes: 32 bytes at `digest`.
+void cs_hmac_sha256(const cs_hmac_key *key, const uint8_t *p, size_t n, uint8_t *digest);
+/// 1 if n bytes are the same; takes as long wherever they differ.
+int cs_equal_secretly(const uint8_t *a, const uint8_t *b, size_t n);
 /// Fills n bytes with what nobody can predict.
 void cs_secret_bytes(uint8_t *p, size_t n);
 
