@@ -31,10 +31,13 @@ public struct RecordBatch: ~Copyable {
     public var bytes: Int { data.count }
     public var isEmpty: Bool { places.isEmpty }
 
-    /// Has room for so many more, so that nothing need be moved while they are added.
+    /// Has room for so many more, so that nothing need be moved while they are added. What is small yet may be: memory
+    /// that nobody will use counts for `maxmemory`, too.
     mutating func makeRoom(records: Int, bytes: Int) {
-        _ = data.reserve(bytes)
-        if places.capacity - places.count < records { places.reserveCapacity(2 * places.count + records) }
+        if data.count >= bytes { _ = data.reserve(bytes) }
+        if places.count >= records && places.capacity - places.count < records {
+            places.reserveCapacity(2 * places.count + records)
+        }
     }
 
     mutating func add(key: (inout ByteBuffer) -> Void, value: (inout ByteBuffer) -> Void) {

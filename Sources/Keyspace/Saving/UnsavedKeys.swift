@@ -5,7 +5,7 @@ struct UnsavedKeys: ~Copyable {
     /// Hashes of the keys whose entries are marked (`Entry.isUnsaved`), and of some that are gone.
     var changed: [UInt64] = []
     /// Names in the tree of keys that it has and that are gone, and of pieces that are: each with its length before.
-    var removed = ByteBuffer(capacity: 240)
+    var removed = ByteBuffer(capacity: 16)
     /// By key, pieces that the tree has of values in whose place there is another one: their records go together with
     /// the saving of that, as the head that counts on them does.
     var replaced: [[UInt8]: [UInt64]] = [:]

@@ -51,7 +51,8 @@ public struct ValueSaving: ~Copyable {
 
     /// Has room for the next slice, without the lock: to grow means to copy all that waits here.
     mutating func makeRoom() {
-        if value != nil { _ = bytes.reserve(2 * (budget + finalBudget)) }
+        let slice = 2 * (budget + finalBudget)
+        if value != nil && bytes.count >= slice { _ = bytes.reserve(slice) }
     }
 
     /// The key that was being saved is gone, or its value is: the next slice begins anew, even if it finds another value
