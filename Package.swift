@@ -100,6 +100,7 @@ let package = Package(
         tests("BaseTests", ["Base", "CSystem"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
+        tests("CausalityTests", ["Base", "Causality"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),
