@@ -193,7 +193,9 @@ extension CausalWorld {
     mutating func handOff() {
         let i = Self.standIn
         for h in nodes[i].hints.indices {
-            let to = below(Self.memberCount)
+            // Mostly to somebody who has not got it, sometimes again.
+            let missing = nodes[i].hints[h].missing.sorted()
+            let to = missing.isEmpty || chance(20) ? below(Self.memberCount) : missing[below(missing.count)]
             if case .newcomer = nodes[to].state.role { continue }
             apply(nodes[i].hints[h].event, at: to)
             nodes[i].hints[h].missing.remove(to)

@@ -275,7 +275,9 @@ struct CausalWorld {
         let members = nodes.indices.filter { nodes[$0].state.answers }
         guard problem == nil, members.count == Self.memberCount else { return }
         let first = nodes[0].state.clock
-        guard members.allSatisfy({ first.holdsTheSame(as: nodes[$0].state.clock) }) else { return }
+        guard members.allSatisfy({ first.base.entries.count == nodes[$0].state.clock.base.entries.count }),
+            members.allSatisfy({ first.holdsTheSame(as: nodes[$0].state.clock) })
+        else { return }
         count("equal clocks")
         for key in 0..<Self.keyCount {
             if !members.allSatisfy({ nodes[$0].keys[key].dots == nodes[0].keys[key].dots }) {
