@@ -43,6 +43,7 @@ let package = Package(
         layer("Simulation", ["Base", "CSystem"]),
         layer("RESP", ["Base"]),
         layer("Causality", ["Base"]),
+        layer("Cluster", ["Base"]),
         layer("Storage", ["Base", "CSystem"]),
         layer("Keyspace", ["Base", "CSystem", "Causality"]),
         layer("Commands", ["Base", "CSystem", "RESP", "Causality", "Keyspace"]),
@@ -62,6 +63,16 @@ let package = Package(
         // swift run -c release TableBench DIRECTORY
         .executableTarget(
             name: "TableBench", dependencies: ["Base", "CSystem", "Storage"], path: "bench/TableBench",
+            swiftSettings: settings),
+        // swift run -c release RingTable
+        .executableTarget(
+            name: "RingTable", dependencies: ["Base", "Cluster"], path: "bench/RingTable", swiftSettings: settings),
+        // A simulated network for members; swift run -c release GossipTable
+        .target(
+            name: "ClusterSimulation", dependencies: ["Base", "Cluster"], path: "bench/ClusterSimulation",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "GossipTable", dependencies: ["Base", "Cluster", "ClusterSimulation"], path: "bench/GossipTable",
             swiftSettings: settings),
         .executableTarget(name: "martlet-check", dependencies: ["Base", "Storage"], swiftSettings: settings),
         // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
@@ -98,6 +109,7 @@ let package = Package(
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "CSystem", "Reactor"]),
         tests("BaseTests", ["Base", "CSystem"]),
+        tests("ClusterTests", ["Base", "Cluster", "ClusterSimulation"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
         tests("CausalityTests", ["Base", "Causality"]),

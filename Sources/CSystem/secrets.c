@@ -1,10 +1,42 @@
 // What secrets depend on: digests by OpenSSL's libcrypto, random bytes by the kernel.
+// SHA256_Init and its kin are deprecated in OpenSSL 3, which would have EVP look its algorithms up and allocate for each message.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "CSystem.h"
 #include <openssl/sha.h>
 #include <sys/random.h>
 
 void cs_sha256(const uint8_t *p, size_t n, uint8_t *digest) {
     if (!SHA256(p, n, digest)) abort();
+}
+
+_Static_assert(sizeof(SHA256_CTX) <= sizeof(((cs_hmac_key *)0)->inner), "cs_hmac_key holds SHA256_CTX");
+
+static void cs_hmac_begin(void *state, const uint8_t *block, uint8_t pad) {
+    uint8_t padded[64];
+    for (int i = 0; i < 64; i++) padded[i] = block[i] ^ pad;
+    if (!SHA256_Init(state) || !SHA256_Update(state, padded, sizeof padded)) abort();
+}
+
+void cs_hmac_prepare(cs_hmac_key *key, const uint8_t *secret, size_t n) {
+    uint8_t block[64] = {0};
+    if (n > sizeof block) cs_sha256(secret, n, block);
+    else if (n > 0) memcpy(block, secret, n);
+    cs_hmac_begin(key->inner, block, 0x36);
+    cs_hmac_begin(key->outer, block, 0x5c);
+}
+
+void cs_hmac_sha256(const cs_hmac_key *key, const uint8_t *p, size_t n, uint8_t *digest) {
+    SHA256_CTX state;
+    memcpy(&state, key->inner, sizeof state);
+    if (!SHA256_Update(&state, p, n) || !SHA256_Final(digest, &state)) abort();
+    memcpy(&state, key->outer, sizeof state);
+    if (!SHA256_Update(&state, digest, 32) || !SHA256_Final(digest, &state)) abort();
+}
+
+int cs_equal_secretly(const uint8_t *a, const uint8_t *b, size_t n) {
+    volatile uint8_t different = 0;
+    for (size_t i = 0; i < n; i++) different |= a[i] ^ b[i];
+    return different == 0;
 }
 
 void cs_hash_derive_secrets(uint64_t secret) {

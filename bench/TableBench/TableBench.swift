@@ -3,9 +3,8 @@ import CSystem
 import Glibc
 import Storage
 
-/// CPU of looking keys up in sorted tables whose file is in the page cache: TableBench DIRECTORY [RECORDS] [none|lz4|zstd]
-/// [ROUNDS].
-/// What RocksDB's `db_bench` calls readrandom, without a network either.
+/// CPU of looking keys up in sorted tables whose file is in the page cache: TableBench DIRECTORY [RECORDS]
+/// [none|lz4|zstd] [ROUNDS]. What RocksDB's `db_bench` calls readrandom, without a network either.
 @main
 struct TableBench {
     static let identity: UInt64 = 1

@@ -2,9 +2,9 @@ import Base
 import CSystem
 import Storage
 
-/// What overwriting at random costs a tree, without a server: TableBench DIRECTORY overwrite [KEYS] [RUN] [none|lz4|zstd].
-/// Keys are written once, in runs of so many records, then twice as many at random; values have 1000 bytes and compress to
-/// half, as RocksDB's db_bench makes them.
+/// What overwriting at random costs a tree, without a server: TableBench DIRECTORY overwrite [KEYS] [RUN]
+/// [none|lz4|zstd]. Keys are written once, in runs of so many records, then twice as many at random; values have 1000
+/// bytes and compress to half, as RocksDB's db_bench makes them.
 struct TreeBench {
     let directory: String
     let keys: Int
