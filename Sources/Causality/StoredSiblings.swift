@@ -8,12 +8,12 @@ public struct WriteEvent<Payload> {
     /// The new version; nil: the write only deletes what the context covers.
     public let payload: Payload?
 
-    /// A context that covers the write's own dot was made by somebody who has seen another write with it: this
-    /// node has forgotten its counters, and must take a new actor id (rule 6).
+    /// A context with the write's own dot, or one after it of the same actor, was made by somebody who has seen other
+    /// writes with them: this node has forgotten its counters, and must take a new actor id (rule 6).
     public init(
         _ dot: Dot, at timestamp: Int64, _ payload: Payload?, superseding context: CausalContext
     ) throws(ReissuedDot) {
-        if context.covers(dot) { throw ReissuedDot(dot: dot) }
+        if context.highest(of: dot.actor) >= dot.counter { throw ReissuedDot(dot: dot) }
         self.dot = dot
         self.timestamp = timestamp
         self.payload = payload
@@ -21,7 +21,7 @@ public struct WriteEvent<Payload> {
     }
 }
 
-/// A dot has been issued twice: somebody knows it already, as that of another write.
+/// A dot is being issued a second time: somebody knows it already, or one after it, as that of another write.
 public struct ReissuedDot: Error, Equatable {
     public let dot: Dot
 }

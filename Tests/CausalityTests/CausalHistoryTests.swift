@@ -7,7 +7,7 @@ import Testing
 /// Random lives of a slot against causal histories as plain sets (`CausalWorld`).
 @Suite struct CausalHistoryTests {
     private static let isLong = ProcessInfo.processInfo.environment["MARTLET_LONG"] != nil
-    private static let lives = isLong ? 50_000 : 2_000
+    private static let lives = isLong ? 50_000 : 1_000
     private static let steps = 80
 
     private func live(_ seed: UInt64, _ mistakes: CausalWorld.Mistakes = []) -> CausalWorld {
@@ -31,7 +31,8 @@ import Testing
         }
         for what in [
             "without context", "with context", "over all", "stand-in writes", "flush", "failed write", "settles",
-            "catching up", "handed off", "loss", "survivor", "abandoned", "joined", "gone at the source",
+            "catching up", "handed off", "loss", "survivor", "abandoned", "joined", "refreshed", "refresh abandoned",
+            "gone at the source",
             "dropped actor", "equal clocks",
         ] {
             #expect(happened[what, default: 0] >= Self.lives / 50, "\(what) happens too rarely")

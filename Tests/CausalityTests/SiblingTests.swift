@@ -79,6 +79,46 @@ import Testing
         #expect(again == .held)
     }
 
+    /// Rule 4: a stand-in has no clock, and knows its versions all the same.
+    @Test func standInsTakeWritesOnce() {
+        var (none, key) = (SlotClock(), StoredSiblings<Int>())
+        let one = write(0, 4, 10)
+        key.apply(one, clock: &none)
+        none = SlotClock()
+        let again = key.apply(one, clock: &none)
+        #expect(again == .held && key.count == 1)
+        #expect(key.filled(by: SlotClock()).context.dots.map(\.dot) == [one.dot])
+    }
+
+    /// A version beyond a gap settles too: that it is here is all there is to remember.
+    @Test func versionsBeyondGapsSettle() {
+        var (clock, key, other) = (SlotClock(), StoredSiblings<Int>(), StoredSiblings<Int>())
+        key.apply(write(0, 4, 10), clock: &clock)
+        #expect(key.isSettled)
+        var elsewhere = SlotClock()
+        other.absorb(key.filled(by: clock), clock: &elsewhere)
+        #expect(other == key && elsewhere == clock)
+    }
+
+    /// Rule 4: what the stream says of a key it passes settles there, and nowhere before.
+    @Test func streamedKeysSettle() {
+        var (clock, source) = (SlotClock(), [StoredSiblings<Int>(), StoredSiblings<Int>(), StoredSiblings<Int>()])
+        for i in 0..<3 { source[i].apply(write(0, UInt64(i + 1), i), clock: &clock) }
+        let seen = source[1].filled(by: clock).context
+        source[1].apply(write(1, 1, 10, after: seen), clock: &clock)
+        source[2].apply(write(1, 2, nil, after: clock.context()), clock: &clock)
+        var keys = [StoredSiblings<Int>(), StoredSiblings<Int>(), StoredSiblings<Int>()]
+        var joining = JoiningClock(source: clock)
+        for i in 0..<3 {
+            joining.pass(&keys[i], state: source[i].isGone ? nil : source[i].filled(by: clock))
+            #expect(keys[i] == source[i])
+            // Late ones of what it has passed are held; what is to come is not yet.
+            #expect(joining.clock(isBehind: true).contains(Dot(actor: 0, counter: 3)))
+            #expect(!joining.clock(isBehind: false).contains(Dot(actor: 0, counter: 3)))
+        }
+        #expect(joining.finish() == clock)
+    }
+
     /// FLUSHALL is one write, also for keys that are yet to come.
     @Test func flushes() {
         var (clock, key, late) = (SlotClock(), StoredSiblings<Int>(), StoredSiblings<Int>())
