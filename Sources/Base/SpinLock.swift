@@ -19,4 +19,12 @@ public final class SpinLock: @unchecked Sendable {
         defer { cs_unlock(word) }
         return try body()
     }
+
+    /// The same if the lock is free; nil: somebody has it.
+    @inline(__always)
+    public func withLockIfFree<R, E: Error>(_ body: () throws(E) -> R) throws(E) -> R? {
+        if cs_try_lock(word) == 0 { return nil }
+        defer { cs_unlock(word) }
+        return try body()
+    }
 }

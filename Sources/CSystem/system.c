@@ -93,6 +93,64 @@ int64_t cs_thread_balance(void) {
     return freed_bytes || find_thread_counters() ? (int64_t)(*allocated_bytes - *freed_bytes) : 0;
 }
 
+// The threads whose memory is counted, with what each had in use when that began; and what those left that have ended.
+struct counted_thread {
+    const uint64_t *allocated, *freed;
+    int64_t before;
+};
+enum { counted_threads_max = 256 };
+static struct {
+    uint32_t lock;
+    int count;
+    int64_t ended;
+    struct counted_thread threads[counted_threads_max];
+} counted;
+static pthread_key_t counting_key;
+static pthread_once_t counting_once = PTHREAD_ONCE_INIT;
+
+static int64_t balance_of(const struct counted_thread *thread) {
+    uint64_t allocated = __atomic_load_n(thread->allocated, __ATOMIC_RELAXED);
+    uint64_t freed = __atomic_load_n(thread->freed, __ATOMIC_RELAXED);
+    return (int64_t)(allocated - freed) - thread->before;
+}
+
+// At the thread's end: its counters go with it.
+static void end_counting(void *own) {
+    cs_lock(&counted.lock);
+    for (int i = 0; i < counted.count; i++) {
+        if (counted.threads[i].allocated != own) continue;
+        counted.ended += balance_of(&counted.threads[i]);
+        counted.threads[i] = counted.threads[--counted.count];
+        break;
+    }
+    cs_unlock(&counted.lock);
+}
+
+static void make_counting_key(void) { pthread_key_create(&counting_key, end_counting); }
+
+static __thread int is_counted;
+
+void cs_count_thread_memory(void) {
+    if (is_counted || !(freed_bytes || find_thread_counters())) return;
+    is_counted = 1;
+    pthread_once(&counting_once, make_counting_key);
+    cs_lock(&counted.lock);
+    if (counted.count < counted_threads_max) {
+        struct counted_thread *own = &counted.threads[counted.count++];
+        *own = (struct counted_thread){allocated_bytes, freed_bytes, cs_thread_balance()};
+        pthread_setspecific(counting_key, allocated_bytes);
+    }
+    cs_unlock(&counted.lock);
+}
+
+int64_t cs_counted_memory(void) {
+    cs_lock(&counted.lock);
+    int64_t sum = counted.ended;
+    for (int i = 0; i < counted.count; i++) sum += balance_of(&counted.threads[i]);
+    cs_unlock(&counted.lock);
+    return sum;
+}
+
 int cs_join_pages(void *address) {
     enum { small = 4096, count = 2 << 20 >> 12, enough = count * 15 / 16, collapse = 25 };
     unsigned char resident[count];
@@ -101,6 +159,12 @@ int cs_join_pages(void *address) {
     for (int i = 0; i < count; i++) used += resident[i] & 1;
     if (used < enough) return 0;
     return madvise(address, CS_LARGE_PAGE, collapse) == 0 ? 1 : -errno;
+}
+
+void cs_use_own_arena(void) {
+    unsigned arena = 0;
+    size_t size = sizeof arena;
+    if (mallctl("arenas.create", &arena, &size, NULL, 0) == 0) mallctl("thread.arena", NULL, NULL, &arena, size);
 }
 
 void cs_allocator_purge(void) { mallctl("arena.4096.purge", NULL, NULL, NULL, 0); }
@@ -332,7 +396,10 @@ int cs_nth_available_cpu(int n) {
 
 void cs_sleep_precisely(void) { prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0); }
 
-void cs_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+void cs_begin_thread(const char *name) {
+    pthread_setname_np(pthread_self(), name);
+    cs_count_thread_memory();
+}
 
 int cs_signal_descriptor(void) {
     sigset_t set;
@@ -393,8 +460,31 @@ static int map_code(struct dl_phdr_info *program, size_t size, void *unused) {
 
 int cs_map_code(void) { return dl_iterate_phdr(map_code, NULL); }
 
+// sched_setattr(2), which Debian 12's C library has no function for.
+struct scheduling {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t slice, deadline, period;
+};
+
+static int set_scheduling(uint32_t policy, int32_t nice, uint64_t slice) {
+    struct scheduling wanted = {.size = sizeof wanted, .policy = policy, .nice = nice, .slice = slice};
+    return (int)syscall(SYS_sched_setattr, 0, &wanted, 0);
+}
+
+void cs_make_thread_prompt(void) {
+    int nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
+    set_scheduling(SCHED_OTHER, nice, 500 * 1000);
+}
+
+void cs_make_thread_low(void) {
+    int nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid)) + 15;
+    set_scheduling(SCHED_BATCH, nice > 19 ? 19 : nice, 0);
+}
+
 void cs_make_thread_idle(void) {
-    struct sched_param none = {0};
     // Where the system has no such class, the least of the usual one.
-    if (sched_setscheduler(0, SCHED_IDLE, &none)) setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
+    if (set_scheduling(SCHED_IDLE, 0, 0)) setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
 }

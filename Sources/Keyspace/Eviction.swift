@@ -113,7 +113,8 @@ public struct Eviction {
             let partition = keyspace.partitions + nextPartition
             nextPartition = (nextPartition + 1) & (Limits.partitions - 1)
             var isFound = false
-            Partition.lock(partition)
+            // There are others: nobody need wait for this one.
+            guard Partition.tryLock(partition) else { continue }
             let open = keyspace.shared.pointee.openRound
             for database in 0..<keyspace.databaseCount {
                 for entry in Eviction.someEntries(of: partition.pointee.databases + database, &random) {
@@ -169,9 +170,13 @@ public struct Eviction {
         candidate.key.withView { view in
             let key = Key(view)
             let access = Access(keyspace.partition(of: key), database: candidate.database, moment: moment)
+            if victims == .savedValues {
+                guard Partition.tryLock(access.partition) else { return false }
+                defer { Partition.unlock(access.partition) }
+                return access.setAside(key)
+            }
             Partition.lock(access.partition)
             defer { Partition.unlock(access.partition) }
-            if victims == .savedValues { return access.setAside(key) }
             guard let slot = access.find(key), access.entry(slot).hasDeadline || victims == .keys else { return false }
             access.remove(slot, key, byClient: false, .eviction)
             access.notify(.evicted, "evicted", key)

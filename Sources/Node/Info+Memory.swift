@@ -48,6 +48,7 @@ struct MemoryPicture {
 
 extension Info {
     mutating func memoryFigures() {
+        let memory = node.memory.figures
         let picture = MemoryPicture(call, memory, process, clients: clients.bytes)
         addBytes("used_memory", memory.allocated)
         addBytes("used_memory_rss", process.residentBytes)

@@ -10,7 +10,6 @@ struct Info {
     let node: Node
     let settings: Settings
     let process: ProcessFigures
-    let memory: MemoryGauge.Figures
     let clients: ClientTotals
     private(set) var lines: [String] = []
 
@@ -19,7 +18,6 @@ struct Info {
         node = call.node
         settings = call.settings
         process = node.doors.process()
-        memory = node.memory.sample()
         call.executor.publishAll()
         clients = node.clientTotals(now: call.now)
     }

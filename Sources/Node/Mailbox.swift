@@ -20,11 +20,12 @@ final class Mailbox: @unchecked Sendable {
         wake()
     }
 
+    /// None while somebody is posting: that one may have lost its processor, and will wake the loop in any case.
     func take() -> [Work] {
-        lock.withLock {
+        lock.withLockIfFree {
             if letters.isEmpty { return [] }
             defer { letters = [] }
             return letters
-        }
+        } ?? []
     }
 }

@@ -186,6 +186,8 @@ public struct Doors: Sendable {
 /// How much a thread matters.
 public enum ThreadPriority: Sendable {
     case usual
+    /// Somebody may be waiting for it, but what clients want of the loops comes first.
+    case low
     /// Only when nobody else wants the processor.
     case idle
 }

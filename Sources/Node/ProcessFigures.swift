@@ -23,11 +23,16 @@ public struct ProcessFigures: Sendable {
     public init() {}
 }
 
-/// Memory in use at start, and the most that was seen: looked at several times a second and at every INFO.
+/// Memory in use at start, and the most that was seen: looked at several times a second and at every INFO. Any thread.
+///
+/// Bytes in use are counted thread by thread: jemalloc's own figure takes the locks of all its arenas, and one of those
+/// may be held by a thread that has just lost its processor.
 final class MemoryGauge: @unchecked Sendable {
     private let lock = SpinLock()
     private var startup = 0
     private var peak = 0
+    /// What was in use before anybody counted.
+    private let uncounted: Int
 
     private var lastAllocated = 0
     /// When `excess` last looked, ms since 1970.
@@ -42,43 +47,58 @@ final class MemoryGauge: @unchecked Sendable {
         var startup = 0
     }
 
-    /// Takes a look. The first one tells what the server needs for itself.
-    @discardableResult
-    func sample() -> Figures {
-        lock.withLock {
-            cs_allocator_refresh()
-            let allocated = cs_allocator_figure("stats.allocated")
-            if startup == 0 { startup = allocated }
-            peak = max(peak, allocated)
+    init() {
+        cs_count_thread_memory()
+        cs_allocator_refresh()
+        uncounted = cs_allocator_figure("stats.allocated") - Int(cs_counted_memory())
+    }
+
+    /// Bytes in live allocations.
+    var allocated: Int { max(0, uncounted + Int(cs_counted_memory())) }
+
+    /// Takes a look, for the peak. The first one tells what the server needs for itself.
+    func sample() {
+        _ = lock.withLock { noteAllocated() }
+    }
+
+    private func noteAllocated() -> Int {
+        let allocated = allocated
+        if startup == 0 { startup = allocated }
+        peak = max(peak, allocated)
+        return allocated
+    }
+
+    /// All that is known. Asks jemalloc, which may take milliseconds while other threads are busy.
+    var figures: Figures {
+        cs_allocator_refresh()
+        let active = cs_allocator_figure("stats.active"), resident = cs_allocator_figure("stats.resident")
+        return lock.withLock {
+            let allocated = noteAllocated()
             return Figures(
-                allocated: allocated, active: cs_allocator_figure("stats.active"),
-                resident: cs_allocator_figure("stats.resident"), peak: peak, startup: startup)
+                allocated: allocated, active: max(active, allocated), resident: max(resident, allocated), peak: peak,
+                startup: startup)
         }
     }
 
-    /// Bytes allocated beyond `limit`. Asks the allocator once per millisecond, or if the caller knows that much
-    /// has been filled meanwhile.
+    /// Bytes allocated beyond `limit`. Counts once per millisecond, or if the caller knows that much has been filled
+    /// meanwhile.
     func excess(over limit: Int, now: Int64, looksAgain: Bool) -> Int {
-        lock.withLock {
+        cs_count_thread_memory()
+        return lock.withLock {
             if now != lookedAt || looksAgain {
-                look()
+                lastAllocated = allocated
                 lookedAt = now
             }
             return lastAllocated - limit
         }
     }
 
-    /// The same, asking the allocator now.
+    /// The same, counted now.
     func freshExcess(over limit: Int) -> Int {
         lock.withLock {
-            look()
+            lastAllocated = allocated
             return lastAllocated - limit
         }
-    }
-
-    private func look() {
-        cs_allocator_refresh()
-        lastAllocated = cs_allocator_figure("stats.allocated")
     }
 
     /// "jemalloc-5.3.0".

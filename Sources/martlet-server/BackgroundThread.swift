@@ -23,8 +23,12 @@ enum BackgroundThread {
             &thread, nil,
             { raw in
                 let work = Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue()
-                cs_name_thread(work.name)
-                if work.priority == .idle { cs_make_thread_idle() }
+                cs_begin_thread(work.name)
+                switch work.priority {
+                case .usual: break
+                case .low: cs_make_thread_low()
+                case .idle: cs_make_thread_idle()
+                }
                 work.body()
                 return nil
             }, Unmanaged.passRetained(Work(name, priority, body)).toOpaque())

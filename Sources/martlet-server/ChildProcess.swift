@@ -110,7 +110,7 @@ func startThread(_ name: String, _ work: @escaping @Sendable () -> Void) {
         &thread, nil,
         { raw in
             let work = Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue()
-            cs_name_thread(work.name)
+            cs_begin_thread(work.name)
             work.work()
             return nil
         }, Unmanaged.passRetained(Work(name, work)).toOpaque())

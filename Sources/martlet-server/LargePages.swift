@@ -35,7 +35,8 @@ final class LargePages: @unchecked Sendable {
     }
 
     private func run() -> Never {
-        cs_name_thread("large-pages")
+        cs_begin_thread("large-pages")
+        cs_make_thread_low()
         while true {
             usleep(LargePages.period)
             rests = isAtRest() ? rests + 1 : 0

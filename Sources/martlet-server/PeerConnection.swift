@@ -21,7 +21,7 @@ enum PeerConnection {
             &thread, nil,
             { raw in
                 let work = Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue()
-                cs_name_thread("peer")
+                cs_begin_thread("peer")
                 work.done(PeerConnection.run(work.request))
                 return nil
             }, work.toOpaque())

@@ -164,7 +164,9 @@ final class Server: @unchecked Sendable {
             &thread, nil,
             { raw in
                 let start = Unmanaged<Start>.fromOpaque(raw!).takeRetainedValue()
-                cs_name_thread("loop-\(start.index)")
+                cs_begin_thread("loop-\(start.index)")
+                cs_make_thread_prompt()
+                cs_use_own_arena()
                 if start.pins { cs_pin_thread(cs_nth_available_cpu(Int32(start.index))) }
                 start.loop.run()
                 return nil

@@ -1,4 +1,5 @@
 import Base
+import CSystem
 import Glibc
 import Keyspace
 
@@ -59,8 +60,9 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
         pthread_create(
             &thread, nil,
             { raw in
-                let disposer = Unmanaged<ThreadedDisposer>.fromOpaque(raw!).takeRetainedValue()
-                disposer.run()
+                cs_begin_thread("disposer")
+                cs_make_thread_low()
+                Unmanaged<ThreadedDisposer>.fromOpaque(raw!).takeRetainedValue().run()
             }, Unmanaged.passRetained(self).toOpaque())
         pthread_detach(thread)
     }

@@ -106,4 +106,18 @@ struct EvictionTests {
         #expect(unfinished >= 8 && unfinished < 50)
         #expect(outcomes[unfinished...].allSatisfy { $0 == .none })
     }
+
+    /// Somebody has every partition: nobody is waited for, and nobody says that there is nothing to be found.
+    @Test(.timeLimit(.minutes(1))) func lookingForSavedValuesWaitsForNobody() {
+        let store = TestKeyspace()
+        for i in 0..<2000 { store.put("k\(i)", "v") }
+        var eviction = Eviction(store.keyspace)
+        var random = PRNG(seed: 5)
+        for i in 0..<Limits.partitions { Partition.lock(store.keyspace.partitions + i) }
+        for _ in 0..<100 {
+            let outcome = eviction.evictOne(.savedValues, by: .recency, samples: 5, moment(store.now), &random)
+            #expect(outcome == .unfinished)
+        }
+        for i in 0..<Limits.partitions { Partition.unlock(store.keyspace.partitions + i) }
+    }
 }

@@ -171,6 +171,13 @@ void cs_allocator_refresh(void);
 /// Bytes that the calling thread has allocated in its life; less what it has freed. 0 if nobody counts.
 uint64_t cs_thread_allocated(void);
 int64_t cs_thread_balance(void);
+/// Has what the calling thread allocates and frees from now on counted by `cs_counted_memory`. May be called again.
+void cs_count_thread_memory(void);
+/// Bytes that counted threads have allocated while they were counted, less what they have freed. Takes none of the
+/// allocator's locks, as its own figures do, all of them.
+int64_t cs_counted_memory(void);
+/// Gives the calling thread an arena (a heap with locks) of the allocator that no other thread allocates from.
+void cs_use_own_arena(void);
 /// Gives unused pages of every arena back to the system.
 void cs_allocator_purge(void);
 /// The same of the arena that the calling thread allocates from, and of what the thread keeps for itself.
@@ -258,8 +265,14 @@ int cs_available_cpus(void);
 int cs_nth_available_cpu(int n);
 /// Makes this thread's short sleeps end on time (by default the kernel adds 50 us).
 void cs_sleep_precisely(void);
-void cs_name_thread(const char *name);
+/// Names the calling thread, and has its memory counted (`cs_count_thread_memory`).
+void cs_begin_thread(const char *name);
 
+/// Has the calling thread run soon once it is woken: it takes shorter slices of the processor than others (from Linux
+/// 6.12 on), so it need not wait for the end of theirs.
+void cs_make_thread_prompt(void);
+/// Gives the calling thread a thirtieth of the share that others have when they want the processor too.
+void cs_make_thread_low(void);
 /// Lets the calling thread run only when no other wants the processor.
 void cs_make_thread_idle(void);
 /// Blocks SIGTERM, SIGINT, SIGHUP in all threads started later, ignores SIGPIPE; answers a signalfd.

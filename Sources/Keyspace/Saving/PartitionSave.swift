@@ -71,6 +71,8 @@ public struct PartitionSave: ~Copyable {
     public mutating func step() -> Bool {
         if list == taken.lists.count { return false }
         let keys = taken.lists[list]
+        value.makeRoom()
+        records.makeRoom(records: PartitionSave.sliceKeys, bytes: 2 * PartitionSave.sliceBytes)
         Partition.lock(partition)
         takeLateRemovals()
         // A list whose database was emptied meanwhile is about nothing.

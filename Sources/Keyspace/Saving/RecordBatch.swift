@@ -31,6 +31,12 @@ public struct RecordBatch: ~Copyable {
     public var bytes: Int { data.count }
     public var isEmpty: Bool { places.isEmpty }
 
+    /// Has room for so many more, so that nothing need be moved while they are added.
+    mutating func makeRoom(records: Int, bytes: Int) {
+        _ = data.reserve(bytes)
+        if places.capacity - places.count < records { places.reserveCapacity(2 * places.count + records) }
+    }
+
     mutating func add(key: (inout ByteBuffer) -> Void, value: (inout ByteBuffer) -> Void) {
         let offset = data.count
         key(&data)

@@ -49,6 +49,11 @@ public struct ValueSaving: ~Copyable {
         return true
     }
 
+    /// Has room for the next slice, without the lock: to grow means to copy all that waits here.
+    mutating func makeRoom() {
+        if value != nil { _ = bytes.reserve(2 * (budget + finalBudget)) }
+    }
+
     /// The key that was being saved is gone, or its value is: the next slice begins anew, even if it finds another value
     /// in the same place.
     public mutating func abandon() { value = nil }

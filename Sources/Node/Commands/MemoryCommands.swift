@@ -87,7 +87,7 @@ extension Call {
     private var picture: MemoryPicture {
         executor.publishAll()
         return MemoryPicture(
-            self, node.memory.sample(), node.doors.process(), clients: node.clientTotals(now: now).bytes)
+            self, node.memory.figures, node.doors.process(), clients: node.clientTotals(now: now).bytes)
     }
 
     fileprivate func memoryStats() {

@@ -10,7 +10,7 @@ extension Executor {
         let waiter = waitForPeer(call)
         let (mailbox, doors) = (mailbox, node.doors)
         let last = persistence.log.last
-        doors.spawn("backup", .usual) {
+        doors.spawn("backup", .low) {
             let failure = Executor.backUp(persistence, tree, to: path, upTo: last, doors.log)
             mailbox.post { $0.answerPeerWait(waiter, error: failure.map { Array("ERR \($0)".utf8) }) }
         }

@@ -40,10 +40,10 @@ extension Node {
     public func startPersisting() {
         guard let persistence, let keeper = persistence.keeper else { return }
         doors.spawn("log", .usual) { persistence.run() }
-        doors.spawn("flush", .usual) { keeper.runFlusher() }
+        doors.spawn("flush", .low) { keeper.runFlusher() }
         doors.spawn("compact", .idle) { keeper.compactor.runIdle() }
         doors.spawn("scrub", .idle) { keeper.scrubber.run(whenLogIsDamaged: { keeper.requestRound() }) }
-        doors.spawn("compact-2", .usual) { keeper.compactor.runHelper() }
+        doors.spawn("compact-2", .low) { keeper.compactor.runHelper() }
     }
 
     /// From now on changes go to this log; no other thread is in the key space, or all locks are held.

@@ -26,7 +26,9 @@ final class ColdReaders: Sendable {
         }
     }
 
-    private static let count = 4
+    /// Enough to keep a disk busy. Those that share a loop's processor make one another wait with what the loop may be
+    /// waiting for.
+    private let count: Int
 
     private struct State {
         var desks: [Desk] = []
@@ -41,23 +43,24 @@ final class ColdReaders: Sendable {
     init(_ node: Node, _ values: TreeValues) {
         self.node = node
         self.values = values
+        count = min(8, max(2, node.executors.count))
     }
 
     func post(_ job: Job) {
         let desk = state.withLock { state -> Desk in
             if state.desks.isEmpty { start(&state) }
             state.next += 1
-            return state.desks[state.next % ColdReaders.count]
+            return state.desks[state.next % count]
         }
         desk.jobs.withLock { $0.append(job) }
         desk.bell.ring()
     }
 
     private func start(_ state: inout State) {
-        for i in 0..<ColdReaders.count {
+        for i in 0..<count {
             let desk = Desk()
             state.desks.append(desk)
-            node.doors.spawn("read-\(i)", .usual) { [self] in run(desk) }
+            node.doors.spawn("read-\(i)", .low) { [self] in run(desk) }
         }
     }
 

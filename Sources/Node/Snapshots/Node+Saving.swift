@@ -25,7 +25,7 @@ extension Node {
         return SnapshotPlan(
             place: place, keyspace: keyspace, hasChecksum: settings.hasSnapshotChecksum, hint: hint,
             libraries: libraries.current.libraries.map(\.source), moment: moment,
-            usedMemory: memory.sample().allocated, keyDelay: settings.keySaveDelay, sleep: doors.sleep)
+            usedMemory: memory.allocated, keyDelay: settings.keySaveDelay, sleep: doors.sleep)
     }
 
     /// Writes the snapshot in place. All locks are held, or no loop runs. Answers whether it is there.
