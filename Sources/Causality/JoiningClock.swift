@@ -58,9 +58,7 @@ public struct JoiningClock: Equatable, Sendable {
 
     /// The stream passes a key, which is behind from now on. `state`: what the stream says of it; nil: nothing. Every key
     /// that is here is to be passed, also one that the source has not.
-    public mutating func pass<Payload>(
-        _ key: inout StoredSiblings<Payload>, state: SiblingSet<Payload>?
-    ) {
+    public mutating func pass<Payload>(_ key: inout StoredSiblings<Payload>, state: SiblingSet<Payload>?) {
         key.absorb(state ?? SiblingSet(context: gone), clock: &ahead)
         for version in state?.versions ?? [] { noteInBoth(version.dot, version.timestamp) }
         key.strip(by: behind)
@@ -73,9 +71,7 @@ public struct JoiningClock: Equatable, Sendable {
     }
 
     /// Notes a write that deletes in every key (`SlotClock.flush`).
-    public mutating func flush(
-        _ dot: Dot, at timestamp: Int64, superseding context: CausalContext
-    ) -> Bool {
+    public mutating func flush(_ dot: Dot, at timestamp: Int64, superseding context: CausalContext) -> Bool {
         // A key behind may lack what only the source had superseded by it: it is removed there in any case.
         let isNew = ahead.flush(dot, at: timestamp, superseding: context)
         return behind.flush(dot, at: timestamp, superseding: context) || isNew

@@ -94,9 +94,7 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     /// all versions.
     ///
     /// - Returns: whether it was not held before. If not, nothing has changed, and nothing is to be removed.
-    public mutating func flush(
-        _ dot: Dot, at timestamp: Int64, superseding context: CausalContext
-    ) -> Bool {
+    public mutating func flush(_ dot: Dot, at timestamp: Int64, superseding context: CausalContext) -> Bool {
         if contains(dot) { return false }
         superseded.join(context)
         add(dot, at: timestamp)

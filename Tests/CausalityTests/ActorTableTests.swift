@@ -82,6 +82,8 @@ import Testing
         #expect(clocks[1].arrival(of: write.dot, superseding: write.context, at: key.dots[0]) == .settles)
         key.apply(write, clock: &clocks[1])
         #expect(key == StoredSiblings(settled: write.dot, at: 0, 2))
+        _ = clocks[1].flush(Dot(actor: 1, counter: 2), at: 0, superseding: CausalContext(clocks[0].base))
+        #expect(clocks[1].superseded.isEmpty)
         // Readers are not told of it.
         let set = SiblingSet<Int>(context: clocks[1].context())
         #expect(set.contextForClient(entriesMax: 10).context == CausalContext(clocks[1].base))

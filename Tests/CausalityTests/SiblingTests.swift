@@ -119,6 +119,30 @@ import Testing
         #expect(joining.finish() == clock)
     }
 
+    /// Rule 4: what the source holds beyond a gap when the stream begins, it remembers with the keys, and no longer does
+    /// when it passes one and the gap has been closed. The newcomer must not hold it, or would never ask for it.
+    @Test func streamsClaimNothingBeyondGaps() {
+        var (clock, source) = (SlotClock(), StoredSiblings<Int>())
+        source.apply(write(0, 2, 10), clock: &clock)
+        let other = source
+        let otherClock = clock
+        source.apply(write(1, 1, nil, after: source.filled(by: clock).context), clock: &clock)
+        #expect(source.count == 0 && !source.isGone)
+        var (joining, key) = (JoiningClock(source: clock), StoredSiblings<Int>())
+        clock.noteNothing(Dot(actor: 0, counter: 1), at: 0)
+        source.strip(by: clock)
+        #expect(source.isGone)
+        joining.pass(&key, state: nil)
+        var joined = joining.finish()
+        // A replica that has not heard of the deletion tells its version; catching up with the source removes it.
+        key.absorb(other.filled(by: otherClock), clock: &joined)
+        #expect(joined.missing(from: clock).first == DotRange(actor: 0, 1...1))
+        key.absorb(source.filled(by: clock), clock: &joined)
+        #expect(key.count == 0)
+        // Before: it does not hold a write of which it knows nothing.
+        #expect(!JoiningClock(source: otherClock).finish().contains(Dot(actor: 0, counter: 2)))
+    }
+
     /// FLUSHALL is one write, also for keys that are yet to come.
     @Test func flushes() {
         var (clock, key, late) = (SlotClock(), StoredSiblings<Int>(), StoredSiblings<Int>())
