@@ -112,6 +112,7 @@ let package = Package(
         tests("ClusterTests", ["Base", "Cluster", "ClusterSimulation"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
+        tests("CausalityTests", ["Base", "Causality"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),

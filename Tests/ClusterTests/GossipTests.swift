@@ -3,11 +3,11 @@ import Testing
 
 @testable import Cluster
 
-/// Datagrams: their bytes, and what is no datagram. `Tests/Golden/gossip.py` builds what is expected from the
+/// Datagrams: their bytes, and what is no datagram. `Tests/Golden/peers.py` builds what is expected from the
 /// documentation.
 @Suite struct GossipTests {
     static let secret = [UInt8](0..<32)
-    private let key = GossipKey(cluster: "shop", secret: GossipTests.secret)
+    private let key = ClusterKey(cluster: "shop", secret: GossipTests.secret)
 
     static func id(_ fill: UInt8) -> NodeID { [UInt8](repeating: fill, count: 20).withView { NodeID($0) } }
 
@@ -58,7 +58,7 @@ import Testing
         }
     }
 
-    private func error(_ bytes: [UInt8], _ key: GossipKey) -> GossipError? {
+    private func error(_ bytes: [UInt8], _ key: ClusterKey) -> GossipError? {
         do throws(GossipError) {
             _ = try bytes.withView { (view) throws(GossipError) in try GossipMessage(view, key) }
             return nil
@@ -89,8 +89,8 @@ import Testing
     }
 
     @Test func othersAreRefused() {
-        #expect(error(datagram(), GossipKey(cluster: "shop2", secret: Self.secret)) == .cluster)
-        #expect(error(datagram(), GossipKey(cluster: "shop", secret: Array(Self.secret.reversed()))) == .forged)
+        #expect(error(datagram(), ClusterKey(cluster: "shop2", secret: Self.secret)) == .cluster)
+        #expect(error(datagram(), ClusterKey(cluster: "shop", secret: Array(Self.secret.reversed()))) == .forged)
     }
 
     /// Members may be hostile too, or of another make: whatever is signed, reading it never traps, nor does believing
@@ -142,7 +142,7 @@ import Testing
             bytes[place] = UInt8(truncatingIfNeeded: random.next())
         }
         bytes = Array(bytes.prefix(Gossip.bytesMax - Gossip.codeBytes))
-        return bytes + bytes.withView { key.hmac.code($0) }.prefix(Gossip.codeBytes)
+        return bytes + bytes.withView { key.gossip.code($0) }.prefix(Gossip.codeBytes)
     }
 
     private func appendPart(_ members: [Member], _ random: inout PRNG, _ output: inout ByteBuffer) {

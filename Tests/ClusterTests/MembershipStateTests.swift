@@ -23,7 +23,7 @@ import Testing
         try bytes.withView { (view) throws(MembershipState.ReadError) in try MembershipState(view) }
     }
 
-    /// docs/cluster.md; `Tests/Golden/gossip.py`.
+    /// docs/cluster.md; `Tests/Golden/peers.py`.
     @Test func bytesArePinned() throws {
         #expect(
             SHA1.hex(bytes(state))

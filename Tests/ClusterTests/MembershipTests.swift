@@ -136,7 +136,7 @@ import Testing
             }
         }
         world.run(milliseconds: 2000)
-        var ping = GossipWriter(GossipKey(cluster: "test", secret: [UInt8](repeating: 7, count: 32)))
+        var ping = GossipWriter(ClusterKey(cluster: "test", secret: [UInt8](repeating: 7, count: 32)))
         ping.begin(
             .ping, from: members[2].id, to: members[0].id, founding: world.nodes[2].membership.state.founding, nonce: 1)
         world.inject(ping.finish(), from: 2, to: 0)
@@ -246,7 +246,7 @@ import Testing
         world.isCut = { _, _ in true }
         let founding = world.nodes[0].membership.state.founding
         func accuse(_ sources: [NodeID], to receiver: NodeID? = nil) {
-            var writer = GossipWriter(GossipKey(cluster: "test", secret: [UInt8](repeating: 7, count: 32)))
+            var writer = GossipWriter(ClusterKey(cluster: "test", secret: [UInt8](repeating: 7, count: 32)))
             writer.begin(.gossip, from: ids[3], to: receiver ?? ids[0], founding: founding, nonce: 1)
             let fits = writer.append(Update.down(.init(id: ids[1], incarnation: 1, sources: sources)))
             #expect(fits)

@@ -42,3 +42,52 @@ extension GossipWorld.Node {
     func meet(_ address: NodeAddress) throws(MembershipRefusal) { try membership.meet(address) }
     func forget(_ id: NodeID) throws(MembershipRefusal) { try membership.forget(id) }
 }
+
+/// One end of a connection between peers.
+final class PeerEnd {
+    struct Heard: Equatable {
+        var kind: PeerMessage.Kind
+        var code: UInt8
+        var timeLeft: UInt32
+        var id: UInt64
+        var payload: [UInt8]
+
+        init(_ message: PeerMessage) {
+            (kind, code, timeLeft, id) = (message.kind, message.code, message.timeLeft, message.id)
+            payload = message.payload.bytes
+        }
+    }
+
+    var channel: PeerChannel
+
+    init(_ channel: consuming PeerChannel) { self.channel = channel }
+
+    var isReady: Bool { channel.isReady }
+
+    /// What it wants to send.
+    func take() -> [UInt8] {
+        let bytes = channel.output.bytes
+        channel.consume(bytes.count)
+        return bytes
+    }
+
+    /// What it hears in these bytes, or why it ends.
+    func give(_ bytes: [UInt8]) -> Result<[Heard], PeerError> {
+        var heard: [Heard] = []
+        var failure: PeerError?
+        bytes.withView { view in
+            do throws(PeerError) {
+                try channel.received(view) { heard.append(Heard($0)) }
+            } catch {
+                failure = error
+            }
+        }
+        return failure.map { .failure($0) } ?? .success(heard)
+    }
+
+    func say(_ id: UInt64, _ payload: [UInt8]) {
+        payload.withView {
+            channel.append(PeerMessage(.request, code: 7, timeLeft: 250, id: id, payload: $0))
+        }
+    }
+}

@@ -155,20 +155,3 @@ enum Update: Equatable {
             weight: weight, rack: rack, datacenter: datacenter)
     }
 }
-
-/// What signs a cluster's datagrams.
-struct GossipKey: Sendable {
-    let tag: UInt64
-    let hmac: HMAC
-
-    /// The name is part of the key too: clusters that share a secret by mistake do not understand each other.
-    init(cluster: String, secret: [UInt8]) {
-        let name = Array("martlet cluster ".utf8) + Array(cluster.utf8)
-        tag = name.withView { SHA256.digest($0).prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) } }
-        hmac = secret.withView { HMAC(key: $0) }.derived(ByteView("martlet gossip 1")).derivedFrom(name)
-    }
-}
-
-extension HMAC {
-    fileprivate func derivedFrom(_ bytes: [UInt8]) -> HMAC { bytes.withView { derived($0) } }
-}

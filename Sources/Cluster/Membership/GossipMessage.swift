@@ -3,9 +3,9 @@ import Base
 /// Writes one datagram at a time.
 struct GossipWriter: ~Copyable {
     private var output = ByteBuffer(capacity: Gossip.bytesMax + 512)
-    private let key: GossipKey
+    private let key: ClusterKey
 
-    init(_ key: GossipKey) { self.key = key }
+    init(_ key: ClusterKey) { self.key = key }
 
     mutating func begin(
         _ kind: Gossip.Kind, from sender: NodeID, to receiver: NodeID?, founding: UInt64, nonce: UInt64
@@ -46,7 +46,7 @@ struct GossipWriter: ~Copyable {
     /// The signed datagram.
     mutating func finish() -> [UInt8] {
         precondition(left >= 0)
-        key.hmac.sign(&output, from: 0, count: Gossip.codeBytes)
+        key.gossip.sign(&output, from: 0, count: Gossip.codeBytes)
         return output.view.bytes
     }
 }
@@ -66,14 +66,14 @@ struct GossipMessage {
     /// What comes after the header: what the kind says, then updates.
     var body: WireReader
 
-    init(_ bytes: ByteView, _ key: GossipKey) throws(GossipError) {
+    init(_ bytes: ByteView, _ key: ClusterKey) throws(GossipError) {
         guard bytes.count >= Gossip.headerBytes + Gossip.codeBytes, bytes.count <= Gossip.bytesMax,
             bytes.number(at: 0, UInt32.self) == Gossip.magic
         else { throw .foreign }
         if bytes[4] != Gossip.version { throw .version }
         if bytes.number(at: 8, UInt64.self) != key.tag { throw .cluster }
         let end = bytes.count - Gossip.codeBytes
-        if !key.hmac.verifies(bytes.slice(end, bytes.count), of: bytes.slice(0, end)) { throw .forged }
+        if !key.gossip.verifies(bytes.slice(end, bytes.count), of: bytes.slice(0, end)) { throw .forged }
         guard let kind = Gossip.Kind(rawValue: bytes[6]), bytes[7] == 0 else { throw .malformed }
         self.kind = kind
         sender = NodeID(bytes.slice(16, 36))

@@ -73,7 +73,7 @@ public struct Membership: ~Copyable {
     public let id: NodeID
     public let options: MembershipOptions
     public let clusterName: String
-    let key: GossipKey
+    let key: ClusterKey
     let seeds: [NodeAddress]
     let seedsDigest: UInt64
 
@@ -122,7 +122,7 @@ public struct Membership: ~Copyable {
         (self.options, self.clusterName, self.seeds) = (options, clusterName, seeds)
         seedsDigest = Self.digest(seeds)
         seedsFound = [NodeID?](repeating: nil, count: seeds.count)
-        key = GossipKey(cluster: clusterName, secret: secret)
+        key = ClusterKey(cluster: clusterName, secret: secret)
         writer = GossipWriter(key)
         random = PRNG(seed: seed)
         helloNonce = random.next() & ~0xffff
