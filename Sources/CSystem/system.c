@@ -179,6 +179,13 @@ void cs_allocator_purge_own(void) {
     mallctl(name, NULL, NULL, NULL, 0);
 }
 
+void *cs_map_pages(size_t size) {
+    void *pages = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return pages == MAP_FAILED ? NULL : pages;
+}
+
+void cs_unmap_pages(void *pages, size_t size) { munmap(pages, size); }
+
 void cs_empty_pages(void *block, size_t size) {
     uintptr_t page = 4095, start = ((uintptr_t)block + page) & ~page, end = ((uintptr_t)block + size) & ~page;
     if (end > start) madvise((void *)start, end - start, MADV_DONTNEED);

@@ -12,6 +12,11 @@ extension Executor {
             isOverMemory = false
             return
         }
+        // Clients go before keys do.
+        if clientEviction.limit > 0 && !isAttending && evictClients() {
+            isOverMemory = false
+            return
+        }
         isOverMemory = !makeRoom()
         if isOverMemory { pausing = true }
     }

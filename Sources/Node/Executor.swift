@@ -112,6 +112,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var recentLoans = RecentLoans()
     /// Little is left of `maxmemory`, when it was looked at last.
     var isNearlyFull = false
+    var clientEviction = ClientEviction()
     /// Clients that wait until there is room in memory.
     var waitingForRoom: [SessionPointer] = []
     /// What is on disk is being read: commands are answered LOADING.
@@ -207,9 +208,12 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         statistics.add(.turns)
         statistics.raise(.longestTurn, to: monotonic &- turnStarted)
         node.reclaimer.leave(index)
-        let sleep = sleepTime(monotonic)
+        var sleep = sleepTime(monotonic)
         if _slowPath(broadcasts.arePending) { sendBroadcasts() }
         if _slowPath(pushes.areUnfinished) { finishPushes() }
+        if _slowPath(clientEviction.limit > 0), let wait = lookAtClientMemory(monotonic) {
+            sleep = sleep < 0 ? wait : min(sleep, wait)
+        }
         // Expired keys may have given clients something to read.
         if !dirty.isEmpty || isMakingRoom { return 0 }
         return _slowPath(pushes.areUnfinished) ? 1 : sleep
@@ -240,6 +244,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
             logFactor: settings.lfuLogFactor, decayMinutes: settings.lfuDecayMinutes)
         scripts.setLimit(settings.luaMemoryLimit)
         slowTicks = slowThreshold
+        adoptClientMemoryLimit()
         persistence?.policy = settings.syncPolicy
         persistence?.flushBytes = settings.flushLogBytes
         persistence?.keeper?.adopt(settings)

@@ -29,7 +29,8 @@ extension Info {
         addZeros(
             "expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds")
         add("evicted_keys", node.total(.evictedKeys))
-        addZeros("evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time")
+        add("evicted_clients", node.total(.evictedClients))
+        addZeros("total_eviction_exceeded_time", "current_eviction_exceeded_time")
         add("keyspace_hits", hits)
         add("keyspace_misses", misses)
         add("pubsub_channels", node.broker.count(.channel))

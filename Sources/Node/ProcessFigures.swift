@@ -50,7 +50,9 @@ final class MemoryGauge: @unchecked Sendable {
     init() {
         cs_count_thread_memory()
         cs_allocator_refresh()
-        uncounted = cs_allocator_figure("stats.allocated") - Int(cs_counted_memory())
+        // What threads keep for themselves is not in use (4096: all arenas).
+        let kept = cs_allocator_figure("stats.arenas.4096.tcache_bytes")
+        uncounted = cs_allocator_figure("stats.allocated") - kept - Int(cs_counted_memory())
     }
 
     /// Bytes in live allocations.

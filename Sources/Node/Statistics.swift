@@ -12,12 +12,13 @@ public final class Statistics: @unchecked Sendable {
     /// What a call adds to its command's histogram: 0 while latency-tracking is off.
     var histogramStep: UInt64 = 1
     private let commands: UnsafeMutablePointer<UInt64>
+    private let bytes: Int
     private let counters: UnsafeMutablePointer<UInt64>
 
     enum Counter: Int, CaseIterable {
         case commandsProcessed, connectionsReceived, connectionsRejected, inputBytes, outputBytes
         case errorReplies, reads, writes, turns, longestTurn, queryBufferDisconnects, outputBufferDisconnects
-        case protocolErrors, largeValues, evictedKeys
+        case evictedClients, protocolErrors, largeValues, evictedKeys
         /// After which a client was not read for a while.
         case slowedTurns
         case deniedCommands, deniedKeys, deniedChannels, deniedLogins
@@ -27,14 +28,16 @@ public final class Statistics: @unchecked Sendable {
 
     init(commandCount: Int) {
         self.commandCount = commandCount
-        commands = .allocate(capacity: commandCount * Statistics.commandWords)
-        commands.initialize(repeating: 0, count: commandCount * Statistics.commandWords)
+        // Half a megabyte, of which the commands that nobody uses take nothing.
+        bytes = max(1, commandCount) * Statistics.commandWords * 8
+        guard let pages = cs_map_pages(bytes) else { preconditionFailure("no memory for statistics") }
+        commands = pages.bindMemory(to: UInt64.self, capacity: bytes / 8)
         counters = .allocate(capacity: Counter.allCases.count)
         counters.initialize(repeating: 0, count: Counter.allCases.count)
     }
 
     deinit {
-        commands.deallocate()
+        cs_unmap_pages(commands, bytes)
         counters.deallocate()
     }
 
@@ -110,7 +113,10 @@ public final class Statistics: @unchecked Sendable {
 
     /// Sets everything to 0 (CONFIG RESETSTAT). A count made at the same moment may survive.
     func reset() {
-        for i in 0..<commandCount * Statistics.commandWords { cs_store_u64(commands + i, 0) }
+        // What is 0 may never have been written.
+        for i in 0..<commandCount * Statistics.commandWords where cs_load_u64(commands + i) != 0 {
+            cs_store_u64(commands + i, 0)
+        }
         for counter in Counter.allCases { cs_store_u64(counters + counter.rawValue, 0) }
     }
 }

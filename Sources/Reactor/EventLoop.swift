@@ -72,13 +72,18 @@ public final class EventLoop: @unchecked Sendable {
         wakeDescriptor = cs_eventfd()
         precondition(epoll >= 0 && wakeDescriptor >= 0, "no descriptors for an event loop")
         events = .allocate(capacity: Int(EventLoop.eventsMax))
-        arena = .allocate(capacity: Limits.arenaBytes)
+        arena = EventLoop.makeArena()
         links = .allocate(capacity: linkCapacity)
         links.initialize(repeating: nil, count: linkCapacity)
         stopFlag = .allocate(capacity: 1)
         stopFlag.initialize(to: 0)
         _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, wakeDescriptor, CS_EPOLLIN, EventLoop.wakeTag)
         handler.attend = { [unowned(unsafe) self] in attend(reading: $0) }
+    }
+
+    private static func makeArena() -> UnsafeMutablePointer<UInt8> {
+        guard let pages = cs_map_pages(Limits.arenaBytes) else { preconditionFailure("no memory for an event loop") }
+        return pages.bindMemory(to: UInt8.self, capacity: Limits.arenaBytes)
     }
 
     /// Accepts clients from a listening socket. Before `run`.
@@ -165,7 +170,7 @@ public final class EventLoop: @unchecked Sendable {
         readsNested = reading
         let outer = (events, arena, arenaUsed)
         let spare =
-            spare ?? (.allocate(capacity: Int(EventLoop.eventsMax)), .allocate(capacity: Limits.arenaBytes))
+            spare ?? (.allocate(capacity: Int(EventLoop.eventsMax)), EventLoop.makeArena())
         self.spare = spare
         arena = spare.arena
         arenaUsed = 0

@@ -182,6 +182,10 @@ void cs_use_own_arena(void);
 void cs_allocator_purge(void);
 /// The same of the arena that the calling thread allocates from, and of what the thread keeps for itself.
 void cs_allocator_purge_own(void);
+/// Zeroed pages straight from the system, for what is large and mostly stays untouched: only pages that were written take
+/// memory, and none counts as allocated. NULL: there is no memory.
+void *cs_map_pages(size_t size);
+void cs_unmap_pages(void *pages, size_t size);
 /// Gives the whole pages in a block of memory back to the system: they read as zeros afterwards.
 void cs_empty_pages(void *block, size_t size);
 
