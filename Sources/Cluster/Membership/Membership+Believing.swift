@@ -40,6 +40,7 @@ extension Membership {
             if before != member { directives.append(.event(.changed(member.id))) }
             known[index].member = member
             changed = true
+            viewNumber += 1
         }
         if isNewer {
             known[index].incarnation = member.incarnation
@@ -52,7 +53,12 @@ extension Membership {
     private mutating func object(
         _ incarnation: UInt64, _ directives: inout [MembershipDirective], isRefutation: Bool = true
     ) {
-        if incarnation < known[0].incarnation || incarnation + 1 >= Update.incarnationBound { return }
+        if incarnation < known[0].incarnation {
+            // Objected to before; whoever still says it has not heard of that.
+            owesRecord = true
+            return
+        }
+        if incarnation + 1 >= Update.incarnationBound { return }
         known[0].incarnation = incarnation + 1
         known[0].member.incarnation = incarnation + 1
         changed = true
@@ -105,6 +111,7 @@ extension Membership {
         livenessCounts[Int(before.rawValue)] -= 1
         livenessCounts[Int(liveness.rawValue)] += 1
         known[index].liveness = liveness
+        viewNumber += 1
         if liveness == .suspect {
             suspects.append(index)
         } else if before == .suspect {

@@ -6,8 +6,8 @@ public enum MembershipDirective: Sendable {
     case send([UInt8], to: NodeAddress)
     /// For the administrator's log.
     case event(MembershipEvent)
-    /// `state` has changed. To be written when convenient: what is lost is learnt again from others, but for the
-    /// founding.
+    /// `state` has changed: to be written at once if the cluster has just been founded, otherwise when convenient. What else is
+    /// lost is learnt again from others.
     case persist
 }
 
@@ -103,7 +103,12 @@ public struct Membership: ~Copyable {
     var periods: Int64 = 0
     var syncFrom = NodeID.nobody
     var health = 0
+    /// Who sent the datagram that is being received knows an old incarnation of this node only.
+    var owesRecord = false
     var changed = false
+    /// Another number whenever a member came, describes itself otherwise, or answers or does not: whoever computed something
+    /// from `members` or `liveness` computes it anew.
+    public internal(set) var viewNumber: UInt64 = 0
     public internal(set) var statistics = MembershipStatistics()
 
     /// - Parameters:
@@ -212,6 +217,7 @@ public struct Membership: ~Copyable {
         let place = sorted.firstIndex { known[$0].member.id > member.id } ?? sorted.count
         sorted.insert(index, at: place)
         changed = true
+        viewNumber += 1
     }
 
     /// A member that is not this node, at random; of those for which the condition holds, if few tries find one.
