@@ -41,7 +41,8 @@ import Testing
 
     /// Loss, repetition, stragglers, crashes with and without return, pauses, one-way cuts and splits; then calm: all
     /// that run agree on who is who and who is there.
-    @Test(arguments: 1...8) func viewsConverge(seed: UInt64) {
+    /// MARTLET_LONG=1: 400 seeds.
+    @Test(arguments: 1...(isLong ? 400 : 8)) func viewsConverge(seed: UInt64) {
         var random = PRNG(seed: 1000 + seed)
         let world = GossipWorld(seed: seed)
         let count = 5 + Int(random.below(12))

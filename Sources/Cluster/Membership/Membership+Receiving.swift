@@ -40,12 +40,16 @@ extension Membership {
         var body = message.body
         switch message.kind {
         case .ping:
+            let digest = try body.integer(UInt64.self)
             believe(try body.updates(), now, &directives)
             begin(.ack, to: sender, nonce: message.nonce)
             appendOwedRecord()
             send(to: sender, &directives)
+            compare(digest, sender)
         case .ack:
+            let digest = try body.integer(UInt64.self)
             believe(try body.updates(), now, &directives)
+            compare(digest, sender)
             if probe.target == sender || relays.contains(where: { $0.nonce == message.nonce }) {
                 answered(sender, message.nonce, &directives)
             } else {
