@@ -21,9 +21,7 @@ public struct ActorIdentity: Equatable, Sendable {
 
     /// What a server writes durably before it issues its first dot. `previous`: what it found, nil if nothing. `lastRecord`: of
     /// the log as it has been recovered, 0 for none. `fresh`: 128 random bits, which are used if the last id may not be.
-    public init(
-        after previous: ActorIdentity?, directory: UInt64, lastRecord: UInt64, fresh: ActorID
-    ) {
+    public init(after previous: ActorIdentity?, directory: UInt64, lastRecord: UInt64, fresh: ActorID) {
         self.directory = directory
         state = .inUse
         if let previous, previous.directory == directory, previous.state == .clean(lastRecord: lastRecord) {

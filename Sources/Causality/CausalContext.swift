@@ -42,6 +42,11 @@ public struct CausalContext: Equatable, Hashable, Sendable {
     @inline(__always)
     public func covers(_ dot: Dot) -> Bool { base.covers(dot) || (!dots.isEmpty && holdsExactly(dot)) }
 
+    /// The highest counter of an actor's writes in it; 0: none.
+    public func highest(of actor: UInt64) -> UInt64 {
+        max(base.counter(of: actor), dots.last { $0.actor == actor }?.counter ?? 0)
+    }
+
     /// Whether all that is in the other is in this.
     public func covers(_ other: CausalContext) -> Bool {
         // What is next after the base is in it: more than the base cannot be made up of exact dots.

@@ -4,6 +4,10 @@
 /// key's state has come, and for the slot only once all have. So there are two clocks, one for keys that the stream has
 /// passed and one for those that it has not, and neither is the slot's: `finish` makes that of the first one, and there is
 /// no other way to get at it. Writes that arrive meanwhile go through `apply`, which notes them in both.
+///
+/// The stream begins with the source's clock and, of the same moment, the states of all its keys that have a residue
+/// (`absorb`). They say what the writes in the clock did to writes that are not in it; by the time their turn comes the
+/// source may have those too, have stripped the residue, and the key be gone.
 public struct JoiningClock: Equatable, Sendable {
     /// What is held of keys that are still to come: what arrived here by itself.
     public private(set) var ahead: SlotClock
@@ -58,9 +62,7 @@ public struct JoiningClock: Equatable, Sendable {
 
     /// The stream passes a key, which is behind from now on. `state`: what the stream says of it; nil: nothing. Every key
     /// that is here is to be passed, also one that the source has not.
-    public mutating func pass<Payload>(
-        _ key: inout StoredSiblings<Payload>, state: SiblingSet<Payload>?
-    ) {
+    public mutating func pass<Payload>(_ key: inout StoredSiblings<Payload>, state: SiblingSet<Payload>?) {
         key.absorb(state ?? SiblingSet(context: gone), clock: &ahead)
         for version in state?.versions ?? [] { noteInBoth(version.dot, version.timestamp) }
         key.strip(by: behind)
@@ -73,9 +75,7 @@ public struct JoiningClock: Equatable, Sendable {
     }
 
     /// Notes a write that deletes in every key (`SlotClock.flush`).
-    public mutating func flush(
-        _ dot: Dot, at timestamp: Int64, superseding context: CausalContext
-    ) -> Bool {
+    public mutating func flush(_ dot: Dot, at timestamp: Int64, superseding context: CausalContext) -> Bool {
         // A key behind may lack what only the source had superseded by it: it is removed there in any case.
         let isNew = ahead.flush(dot, at: timestamp, superseding: context)
         return behind.flush(dot, at: timestamp, superseding: context) || isNew

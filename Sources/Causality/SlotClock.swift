@@ -94,9 +94,7 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     /// all versions.
     ///
     /// - Returns: whether it was not held before. If not, nothing has changed, and nothing is to be removed.
-    public mutating func flush(
-        _ dot: Dot, at timestamp: Int64, superseding context: CausalContext
-    ) -> Bool {
+    public mutating func flush(_ dot: Dot, at timestamp: Int64, superseding context: CausalContext) -> Bool {
         if contains(dot) { return false }
         superseded.join(context)
         add(dot, at: timestamp)
@@ -226,10 +224,14 @@ extension SlotClock {
     /// changed. Takes no memory. After `settles` the caller adds the dot (`settle`).
     public func arrival(of dot: Dot, superseding context: CausalContext, at current: Dot?) -> Arrival {
         if contains(dot) { return .held }
-        if !superseded.isEmpty || !context.dots.allSatisfy({ base.covers($0.dot) }) { return .mixes }
-        if let current, !context.covers(current) || !base.covers(current) { return .mixes }
-        return base.covers(context.base) ? .settles : .mixes
+        if !superseded.isEmpty { return .mixes }
+        if let current, !context.covers(current) { return .mixes }
+        for entry in context.base.entries where !hasWithoutGap(entry.dot) { return .mixes }
+        for entry in context.dots where !hasWithoutGap(entry.dot) { return .mixes }
+        return .settles
     }
+
+    private func hasWithoutGap(_ dot: Dot) -> Bool { base.covers(dot) || (!dropped.isEmpty && dropped.covers(dot)) }
 
     /// Notes the dot of a write that `arrival` said settles; its data is stored in the same step.
     public mutating func settle(_ dot: Dot, at timestamp: Int64) { add(dot, at: timestamp) }

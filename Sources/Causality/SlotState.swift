@@ -23,6 +23,12 @@ public struct SlotState: Equatable, Sendable {
         self.issued = issued
     }
 
+    /// A replica's after an orderly end: it goes on under the same actor where its clock ends, which has all it issued.
+    /// Under a new one (`ActorIdentity`) it begins at 1.
+    public init(restored clock: SlotClock, actor: UInt64) {
+        self.init(.member(clock), issued: Dot(actor: actor, counter: clock.highest(of: actor)))
+    }
+
     /// The clock for the slot's keys, to fill from and to strip by. A stand-in's is empty. A slot that is being streamed
     /// has two, and a key belongs to one of them: `JoiningClock.clock`.
     public var clock: SlotClock {

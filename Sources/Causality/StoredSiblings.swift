@@ -8,12 +8,12 @@ public struct WriteEvent<Payload> {
     /// The new version; nil: the write only deletes what the context covers.
     public let payload: Payload?
 
-    /// A context that covers the write's own dot was made by somebody who has seen another write with it: this
-    /// node has forgotten its counters, and must take a new actor id (rule 6).
+    /// A context with the write's own dot, or one after it of the same actor, was made by somebody who has seen other
+    /// writes with them: this node has forgotten its counters, and must take a new actor id (rule 6).
     public init(
         _ dot: Dot, at timestamp: Int64, _ payload: Payload?, superseding context: CausalContext
     ) throws(ReissuedDot) {
-        if context.covers(dot) { throw ReissuedDot(dot: dot) }
+        if context.highest(of: dot.actor) >= dot.counter { throw ReissuedDot(dot: dot) }
         self.dot = dot
         self.timestamp = timestamp
         self.payload = payload
@@ -21,7 +21,7 @@ public struct WriteEvent<Payload> {
     }
 }
 
-/// A dot has been issued twice: somebody knows it already, as that of another write.
+/// A dot is being issued a second time: somebody knows it already, or one after it, as that of another write.
 public struct ReissuedDot: Error, Equatable {
     public let dot: Dot
 }
@@ -83,9 +83,7 @@ public struct StoredSiblings<Payload> {
     /// The key as it may leave the replica: with all that the replica knows of it.
     ///
     /// A stand-in has no clock for the slot: with an empty one it claims nothing but the key's own dots (rule 4).
-    public func filled(
-        by clock: SlotClock
-    ) -> SiblingSet<Payload> {
+    public func filled(by clock: SlotClock) -> SiblingSet<Payload> {
         var context = clock.context()
         context.join(residue)
         let versions = stored.map { one in
@@ -110,9 +108,7 @@ public struct StoredSiblings<Payload> {
 
     /// Does what a write says, and notes its dot, unless it is held.
     @discardableResult
-    public mutating func apply(
-        _ write: WriteEvent<Payload>, clock: inout SlotClock
-    ) -> Applied {
+    public mutating func apply(_ write: WriteEvent<Payload>, clock: inout SlotClock) -> Applied {
         // A stand-in's empty clock has not even the dots of what is here.
         if clock.contains(write.dot) || stored.contains(where: { $0.version.dot == write.dot }) { return .held }
         let isSuperseded = residue.covers(write.dot) || clock.superseded.covers(write.dot)
@@ -134,9 +130,7 @@ public struct StoredSiblings<Payload> {
     ///
     /// - Returns: whether the versions have changed.
     @discardableResult
-    public mutating func absorb(
-        _ other: SiblingSet<Payload>, clock: inout SlotClock
-    ) -> Bool {
+    public mutating func absorb(_ other: SiblingSet<Payload>, clock: inout SlotClock) -> Bool {
         let before = dots
         var mine = filled(by: clock)
         mine.merge(other)
@@ -179,9 +173,7 @@ public struct StoredSiblings<Payload> {
 
     /// Moves the key to another clock: it keeps all that the first one said of it. For keys that survive while their
     /// slot's clock is forgotten, and for those that a hand-over had passed when it was given up.
-    public mutating func rebase(
-        from old: SlotClock, to new: SlotClock
-    ) {
+    public mutating func rebase(from old: SlotClock, to new: SlotClock) {
         self = StoredSiblings(unstripped: filled(by: old))
         strip(by: new)
     }

@@ -62,6 +62,9 @@ import Testing
         #expect(SlotClock.finalCounter(of: 0, in: clocks) == nil)
         clocks[1].add(Dot(actor: 0, counter: 1), at: 0)
         #expect(SlotClock.finalCounter(of: 0, in: clocks) == 2)
+        var ahead = clocks[1]
+        ahead.add(Dot(actor: 0, counter: 4), at: 0)
+        #expect(SlotClock.finalCounter(of: 0, in: [clocks[0], ahead]) == nil)
         table.close(0)
         table.drop(0)
         clocks[1].drop(table.dropped)
@@ -69,10 +72,44 @@ import Testing
         #expect(clocks[1].contains(Dot(actor: 0, counter: 2)))
         let isNew = clocks[1].add(Dot(actor: 0, counter: 2), at: 0)
         #expect(!isNew)
+        clocks[1].claim(DotRange(actor: 0, 1...2), at: 0)
+        #expect(clocks[1].base.isEmpty)
         #expect(clocks[1].missing(from: clocks[0]).isEmpty)
         #expect(clocks[1].context().covers(Dot(actor: 0, counter: 1)))
+        // What keys have of it settles, quickly too.
+        var key = StoredSiblings(settled: Dot(actor: 0, counter: 2), at: 0, 1)
+        let write = try WriteEvent(Dot(actor: 1, counter: 1), at: 0, 2, superseding: key.filled(by: clocks[1]).context)
+        #expect(clocks[1].arrival(of: write.dot, superseding: write.context, at: key.dots[0]) == .settles)
+        key.apply(write, clock: &clocks[1])
+        #expect(key == StoredSiblings(settled: write.dot, at: 0, 2))
+        _ = clocks[1].flush(Dot(actor: 1, counter: 2), at: 0, superseding: CausalContext(clocks[0].base))
+        #expect(clocks[1].superseded.isEmpty)
         // Readers are not told of it.
         let set = SiblingSet<Int>(context: clocks[1].context())
-        #expect(set.contextForClient(entriesMax: 10).context.isEmpty)
+        #expect(set.contextForClient(entriesMax: 10).context == CausalContext(clocks[1].base))
+    }
+
+    /// Counters are dense, and go on from nothing else than what the actor itself has issued.
+    @Test func countersAreDense() {
+        var state = SlotState()
+        // A new actor begins anew.
+        let issued = [state.issue(by: 3), state.issue(by: 3), state.issue(by: 5)]
+        #expect(issued == [Dot(actor: 3, counter: 1), Dot(actor: 3, counter: 2), Dot(actor: 5, counter: 1)])
+        var clock = SlotClock()
+        clock.add(Dot(actor: 5, counter: 1), at: 0)
+        clock.add(Dot(actor: 5, counter: 2), at: 0)
+        #expect(state.hasForgottenIssuing(actor: 5, says: clock))
+        var restored = SlotState(restored: clock, actor: 5)
+        #expect(!restored.hasForgottenIssuing(actor: 5, says: clock))
+        clock.add(Dot(actor: 5, counter: 9), at: 0)
+        #expect(restored.hasForgottenIssuing(actor: 5, says: clock))
+        let third = restored.issue(by: 5)
+        #expect(third == Dot(actor: 5, counter: 3))
+        #expect(restored.answers && !SlotState().answers)
+        // What it forgets of the slot, it does not forget of its counting.
+        _ = restored.forget()
+        #expect(!restored.answers)
+        let fourth = restored.issue(by: 5)
+        #expect(fourth == Dot(actor: 5, counter: 4))
     }
 }

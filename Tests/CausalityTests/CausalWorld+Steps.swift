@@ -20,7 +20,8 @@ extension CausalWorld {
         case 72..<80: askForMissing(i, of: below(Self.memberCount))
         case 80..<84: handOff()
         case 84..<86: lose(i)
-        case 86..<98: stream(i)
+        case 86..<97: stream(i)
+        case 97: stream(i, refreshes: true)
         default: dropActors()
         }
         checkEqualClocks("a step")
@@ -215,6 +216,7 @@ extension CausalWorld {
     /// the others know the effect only (from a state) would be lost with its dot.
     private func hasNothingAlone(_ i: Int) -> Bool {
         let others = (0..<Self.memberCount).filter { $0 != i && nodes[$0].state.answers }
+        if others.isEmpty { return false }
         for key in 0..<Self.keyCount {
             let elsewhere = others.reduce(Events(0)) { $0 | nodes[$1].effects[key] }
             if nodes[i].effects[key] & ~elsewhere != 0 { return false }
@@ -260,30 +262,23 @@ extension CausalWorld {
         for key in 0..<nodes[i].cursor {
             nodes[i].keys[key].rebase(from: joining.behind, to: joining.ahead)
         }
-        nodes[i].state.role = .newcomer(joining.abandon())
+        nodes[i].state.role = nodes[i].isRefreshing ? .member(joining.abandon()) : .newcomer(joining.abandon())
         nodes[i].cursor = 0
-        count("abandoned")
+        count(nodes[i].isRefreshing ? "refresh abandoned" : "abandoned")
+        nodes[i].isRefreshing = false
         check(i, "giving up a stream")
     }
 
-    /// A newcomer begins, goes on or ends.
-    mutating func stream(_ i: Int) {
+    /// A newcomer begins, goes on or ends; or a replica does whose source no longer knows which keys the missing dots
+    /// concern, and streams the whole slot to it: it keeps its clock.
+    mutating func stream(_ i: Int, refreshes: Bool = false) {
         switch nodes[i].state.role {
-        case .member, .standIn: return
-        case .newcomer(let held):
-            let source = below(Self.memberCount)
-            guard nodes[source].state.answers else { return }
-            nodes[i].source = source
-            nodes[i].cursor = 0
-            let base = nodes[source].state.clock.context()
-            nodes[i].knownAtStart = (0..<Self.keyCount).map { key in
-                forEach(everythingKnown(source, key)).reduce(0) {
-                    $0 | (base.covers(events[$1].dot) ? 1 << Events($1) : 0)
-                }
-            }
-            let joining = JoiningClock(held: held, source: nodes[source].state.clock)
-            nodes[i].state.role = .joining(joining)
-            if mistakes.contains(.adoptsEarly) { nodes[i].state.role = .newcomer(joining.finish()) }
+        case .standIn: return
+        case .member(let held):
+            if !refreshes { return }
+            begin(i, held)
+            if case .joining = nodes[i].state.role { nodes[i].isRefreshing = true }
+        case .newcomer(let held): begin(i, held)
         case .joining(var joining):
             if chance(5) || !nodes[nodes[i].source].state.answers { return abandon(i) }
             passNext(i, &joining)
@@ -291,10 +286,32 @@ extension CausalWorld {
             if nodes[i].cursor == Self.keyCount {
                 nodes[i].state.role = .member(joining.finish())
                 nodes[i].cursor = 0
-                count("joined")
+                count(nodes[i].isRefreshing ? "refreshed" : "joined")
+                nodes[i].isRefreshing = false
             }
         }
         check(i, "streaming")
+    }
+
+    private mutating func begin(_ i: Int, _ held: SlotClock) {
+        let source = below(Self.memberCount)
+        guard source != i, nodes[source].state.answers else { return }
+        nodes[i].source = source
+        nodes[i].cursor = 0
+        let base = nodes[source].state.clock.context()
+        nodes[i].knownAtStart = (0..<Self.keyCount).map { key in
+            forEach(everythingKnown(source, key)).reduce(0) {
+                $0 | (base.covers(events[$1].dot) ? 1 << Events($1) : 0)
+            }
+        }
+        let joining = JoiningClock(held: held, source: nodes[source].state.clock)
+        nodes[i].state.role = .joining(joining)
+        // In the same moment: what the source remembers beyond its clock.
+        for key in 0..<Self.keyCount where !nodes[source].keys[key].residue.isEmpty {
+            absorb(key, filled(source, key), nodes[source].effects[key], at: i)
+            count("residue at the start")
+        }
+        if mistakes.contains(.adoptsEarly) { nodes[i].state.role = .newcomer(joining.finish()) }
     }
 
     private mutating func passNext(_ i: Int, _ joining: inout JoiningClock) {

@@ -34,6 +34,8 @@ struct CausalWorld {
         /// Joining: from whom, how far, and what the source knew at the start.
         var source = 0
         var cursor = 0
+        /// It was a replica before, and is one again if the stream is given up.
+        var isRefreshing = false
         var knownAtStart = [Events](repeating: 0, count: CausalWorld.keyCount)
         /// A stand-in's writes, and who has not got them yet.
         var hints: [(event: Int, missing: Set<Int>)] = []
@@ -253,6 +255,24 @@ struct CausalWorld {
                 return
             }
             checkSiblings(state, after())
+            checkClock(i, key, after())
+        }
+    }
+
+    /// What a clock says: of each dot in it, that what the write did is done here; and it has the dots of all versions.
+    mutating func checkClock(_ i: Int, _ key: Int, _ after: @autoclosure () -> String) {
+        if i == Self.standIn { return }
+        let clock = clock(of: i, key: key)
+        if !nodes[i].keys[key].dots.allSatisfy({ clock.contains($0) }) {
+            problem = "after \(after()): node \(i), key \(key) has a version that its clock has not"
+        }
+        let known = known(nodes[i].effects[key], key)
+        for (number, event) in events.enumerated() where event.key == key || event.key == nil {
+            if event.dot.packed == .max || !clock.contains(event.dot) { continue }
+            let done = event.past & puts(of: key) | (event.isPut ? 1 << Events(number) : 0)
+            if done & ~known != 0 {
+                problem = "after \(after()): node \(i) holds write \(number), whose effect on key \(key) is not there"
+            }
         }
     }
 

@@ -3,10 +3,10 @@ import Testing
 
 @testable import Causality
 
-/// Random things survive encoding, on a node with other indexes too; random damage to their bytes is refused, or is another
-/// thing in its one form, and stops nobody.
+/// Random things survive encoding, on a node with other indexes too; random damage to their bytes is refused, or makes
+/// another thing that survives encoding, and stops nobody.
 @Suite struct DecodeFuzzTests {
-    private static let rounds: Range<UInt64> = 0..<4_000
+    private static let rounds: Range<UInt64> = 0..<2_000
 
     private struct Coder: Sendable {
         let name: String
@@ -114,8 +114,6 @@ import Testing
                 var table = Self.table([9, 4, 3])
                 do throws(CausalityError) {
                     let again = try coder.again(bytes, &table)
-                    // Ids that nothing uses are the only thing that there may be too much of.
-                    #expect(again.count <= bytes.count, "\(coder.name), seed \(seed)")
                     #expect(try coder.again(again, &table) == again, "\(coder.name), seed \(seed)")
                     taken += 1
                 } catch {

@@ -114,7 +114,7 @@ import Testing
         let dictionary = ActorDictionary(of: [0, 1], table)
         #expect(bytes { key.encode(to: &$0, dictionary, table, payload: put) } == [0, 0, 1, 1, 1, 0, 1, 0x78])
         key.apply(
-            try WriteEvent(Dot(actor: 1, counter: 2), at: Self.epoch, nil, superseding: context), clock: &clock)
+            try WriteEvent(Dot(actor: 1, counter: 10), at: Self.epoch, nil, superseding: context), clock: &clock)
         let encoded = bytes { key.encode(to: &$0, dictionary, table, payload: put) }
         // The residue alone: the key is gone, and what is beyond the base must not come.
         #expect(encoded == contextBody + [0])

@@ -166,11 +166,17 @@ import Testing
     @Test func contextsGiveReissuedDotsAway() throws {
         var (nodes, _) = replicas("a")
         let backup = nodes[0]
-        _ = try nodes[0].write("one")
+        for word in ["one", "two"] { _ = try nodes[0].write(word) }
         let context = nodes[0].filled.context
         nodes[0] = backup
         #expect(throws: ReissuedDot(dot: Dot(actor: nodes[0].actor, counter: 1))) {
-            try nodes[0].write("two", after: context)
+            try nodes[0].write("three", after: context)
+        }
+        // A dot that comes after it is as telling.
+        var later = CausalContext()
+        later.insert(ClockEntry(Dot(actor: nodes[0].actor, counter: 9), at: 0))
+        #expect(throws: ReissuedDot(dot: Dot(actor: nodes[0].actor, counter: 2))) {
+            try nodes[0].write("three", after: later)
         }
         #expect(nodes[0].values == [])
     }

@@ -79,6 +79,91 @@ import Testing
         #expect(again == .held)
     }
 
+    /// Rule 4: a stand-in has no clock, and knows its versions all the same.
+    @Test func standInsTakeWritesOnce() {
+        var (none, key) = (SlotClock(), StoredSiblings<Int>())
+        let one = write(0, 4, 10)
+        key.apply(one, clock: &none)
+        none = SlotClock()
+        let again = key.apply(one, clock: &none)
+        #expect(again == .held && key.count == 1)
+        #expect(key.filled(by: SlotClock()).context.dots.map(\.dot) == [one.dot])
+    }
+
+    /// A version beyond a gap settles too: that it is here is all there is to remember.
+    @Test func versionsBeyondGapsSettle() {
+        var (clock, key, other) = (SlotClock(), StoredSiblings<Int>(), StoredSiblings<Int>())
+        key.apply(write(0, 4, 10), clock: &clock)
+        #expect(key.isSettled)
+        var elsewhere = SlotClock()
+        other.absorb(key.filled(by: clock), clock: &elsewhere)
+        #expect(other == key && elsewhere == clock)
+    }
+
+    /// Rule 4: what the stream says of a key it passes settles there, and nowhere before.
+    @Test func streamedKeysSettle() {
+        var (clock, source) = (SlotClock(), [StoredSiblings<Int>(), StoredSiblings<Int>(), StoredSiblings<Int>()])
+        for i in 0..<3 { source[i].apply(write(0, UInt64(i + 1), i), clock: &clock) }
+        let seen = source[1].filled(by: clock).context
+        source[1].apply(write(1, 1, 10, after: seen), clock: &clock)
+        source[2].apply(write(1, 2, nil, after: clock.context()), clock: &clock)
+        var keys = [StoredSiblings<Int>(), StoredSiblings<Int>(), StoredSiblings<Int>()]
+        var joining = JoiningClock(source: clock)
+        for i in 0..<3 {
+            joining.pass(&keys[i], state: source[i].isGone ? nil : source[i].filled(by: clock))
+            #expect(keys[i] == source[i])
+            // Late ones of what it has passed are held; what is to come is not yet.
+            #expect(joining.clock(isBehind: true).contains(Dot(actor: 0, counter: 3)))
+            #expect(!joining.clock(isBehind: false).contains(Dot(actor: 0, counter: 3)))
+        }
+        #expect(joining.finish() == clock)
+    }
+
+    /// Rule 4: the stream begins with what the source's clock alone does not say. A deletion that the clock has reaches beyond
+    /// it; by the time the stream passes the key, the source has what it reached, and nothing is left of the key.
+    @Test(arguments: [true, false]) func streamsBeginWithResidues(asRuled: Bool) throws {
+        var (clock, source) = (SlotClock(), StoredSiblings<Int>())
+        let put = write(0, 1, 10)
+        var seen = CausalContext()
+        seen.insert(ClockEntry(put.dot, at: 0))
+        source.apply(write(1, 1, nil, after: seen), clock: &clock)
+        #expect(!source.residue.isEmpty)
+        var (joining, key) = (JoiningClock(source: clock), StoredSiblings<Int>())
+        if asRuled { joining.absorb(source.filled(by: clock), into: &key, isBehind: false) }
+        source.apply(put, clock: &clock)
+        #expect(source.isGone)
+        joining.pass(&key, state: nil)
+        var joined = joining.finish()
+        // It holds the deletion: the write that this deleted must not appear, however late it comes.
+        #expect(joined.contains(Dot(actor: 1, counter: 1)))
+        key.apply(put, clock: &joined)
+        #expect(key.count == (asRuled ? 0 : 1))
+    }
+
+    /// Rule 4: what the source holds beyond a gap when the stream begins, it remembers with the keys, and no longer does
+    /// when it passes one and the gap has been closed. The newcomer must not hold it, or would never ask for it.
+    @Test func streamsClaimNothingBeyondGaps() {
+        var (clock, source) = (SlotClock(), StoredSiblings<Int>())
+        source.apply(write(0, 2, 10), clock: &clock)
+        let other = source
+        let otherClock = clock
+        source.apply(write(1, 1, nil, after: source.filled(by: clock).context), clock: &clock)
+        #expect(source.count == 0 && !source.isGone)
+        var (joining, key) = (JoiningClock(source: clock), StoredSiblings<Int>())
+        clock.noteNothing(Dot(actor: 0, counter: 1), at: 0)
+        source.strip(by: clock)
+        #expect(source.isGone)
+        joining.pass(&key, state: nil)
+        var joined = joining.finish()
+        // A replica that has not heard of the deletion tells its version; catching up with the source removes it.
+        key.absorb(other.filled(by: otherClock), clock: &joined)
+        #expect(joined.missing(from: clock).first == DotRange(actor: 0, 1...1))
+        key.absorb(source.filled(by: clock), clock: &joined)
+        #expect(key.count == 0)
+        // Before: it does not hold a write of which it knows nothing.
+        #expect(!JoiningClock(source: otherClock).finish().contains(Dot(actor: 0, counter: 2)))
+    }
+
     /// FLUSHALL is one write, also for keys that are yet to come.
     @Test func flushes() {
         var (clock, key, late) = (SlotClock(), StoredSiblings<Int>(), StoredSiblings<Int>())
