@@ -4,6 +4,10 @@
 /// key's state has come, and for the slot only once all have. So there are two clocks, one for keys that the stream has
 /// passed and one for those that it has not, and neither is the slot's: `finish` makes that of the first one, and there is
 /// no other way to get at it. Writes that arrive meanwhile go through `apply`, which notes them in both.
+///
+/// The stream begins with the source's clock and, of the same moment, the states of all its keys that have a residue
+/// (`absorb`). They say what the writes in the clock did to writes that are not in it; by the time their turn comes the
+/// source may have those too, have stripped the residue, and the key be gone.
 public struct JoiningClock: Equatable, Sendable {
     /// What is held of keys that are still to come: what arrived here by itself.
     public private(set) var ahead: SlotClock

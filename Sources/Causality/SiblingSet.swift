@@ -71,8 +71,8 @@ public struct SiblingSet<Payload> {
     }
 
     /// What both have, for two replicas that hold the same writes and yet differ: every replica of the slot has the same
-    /// clock, without gaps, so that no write on its way explains it. Then a copy has been lost, and what is there wins
-    /// (rule 3).
+    /// clock, without gaps, and no stand-in a hint, so that no write on its way explains it. Then a copy has been lost,
+    /// and what is there wins (rule 3).
     ///
     /// - Returns: how many versions came back, for the statistics.
     public mutating func restore(from other: SiblingSet) -> Int {

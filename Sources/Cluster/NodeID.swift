@@ -42,6 +42,9 @@ public struct NodeID: Hashable, Comparable, Sendable, CustomStringConvertible {
         }
     }
 
+    /// 64 bits of it, for digests.
+    var folded: UInt64 { high ^ middle &* 0x9e37_79b9_7f4a_7c15 ^ UInt64(low) << 17 }
+
     /// The 20 bytes.
     func write(to output: inout ByteBuffer) {
         output.append(bigEndian: high)

@@ -6,14 +6,12 @@ import Testing
 
 /// Random lives of a slot against causal histories as plain sets (`CausalWorld`).
 @Suite struct CausalHistoryTests {
-    private static let isLong = ProcessInfo.processInfo.environment["MARTLET_LONG"] != nil
-    private static let lives = isLong ? 50_000 : 1_000
-    private static let steps = 80
+    private static let lives = ProcessInfo.processInfo.environment["MARTLET_HISTORIES"].flatMap { Int($0) } ?? 1_000
 
     private func live(_ seed: UInt64, _ mistakes: CausalWorld.Mistakes = []) -> CausalWorld {
         var world = CausalWorld(seed: seed, mistakes: mistakes)
         world.seesOnlyVersions = !mistakes.isEmpty
-        for steps in [Self.steps, Self.steps / 4] {
+        for steps in [40 + Int(seed % 5) * 20, 20] {
             for _ in 0..<steps where world.problem == nil { world.step() }
             if world.problem == nil { world.heal() }
             world.dropActors()
@@ -32,6 +30,7 @@ import Testing
         for what in [
             "without context", "with context", "over all", "stand-in writes", "flush", "failed write", "settles",
             "catching up", "handed off", "loss", "survivor", "abandoned", "joined", "refreshed", "refresh abandoned",
+            "residue at the start",
             "gone at the source",
             "dropped actor", "equal clocks",
         ] {

@@ -306,6 +306,11 @@ extension CausalWorld {
         }
         let joining = JoiningClock(held: held, source: nodes[source].state.clock)
         nodes[i].state.role = .joining(joining)
+        // In the same moment: what the source remembers beyond its clock.
+        for key in 0..<Self.keyCount where !nodes[source].keys[key].residue.isEmpty {
+            absorb(key, filled(source, key), nodes[source].effects[key], at: i)
+            count("residue at the start")
+        }
         if mistakes.contains(.adoptsEarly) { nodes[i].state.role = .newcomer(joining.finish()) }
     }
 

@@ -119,6 +119,27 @@ import Testing
         #expect(joining.finish() == clock)
     }
 
+    /// Rule 4: the stream begins with what the source's clock alone does not say. A deletion that the clock has reaches beyond
+    /// it; by the time the stream passes the key, the source has what it reached, and nothing is left of the key.
+    @Test(arguments: [true, false]) func streamsBeginWithResidues(asRuled: Bool) throws {
+        var (clock, source) = (SlotClock(), StoredSiblings<Int>())
+        let put = write(0, 1, 10)
+        var seen = CausalContext()
+        seen.insert(ClockEntry(put.dot, at: 0))
+        source.apply(write(1, 1, nil, after: seen), clock: &clock)
+        #expect(!source.residue.isEmpty)
+        var (joining, key) = (JoiningClock(source: clock), StoredSiblings<Int>())
+        if asRuled { joining.absorb(source.filled(by: clock), into: &key, isBehind: false) }
+        source.apply(put, clock: &clock)
+        #expect(source.isGone)
+        joining.pass(&key, state: nil)
+        var joined = joining.finish()
+        // It holds the deletion: the write that this deleted must not appear, however late it comes.
+        #expect(joined.contains(Dot(actor: 1, counter: 1)))
+        key.apply(put, clock: &joined)
+        #expect(key.count == (asRuled ? 0 : 1))
+    }
+
     /// Rule 4: what the source holds beyond a gap when the stream begins, it remembers with the keys, and no longer does
     /// when it passes one and the gap has been closed. The newcomer must not hold it, or would never ask for it.
     @Test func streamsClaimNothingBeyondGaps() {

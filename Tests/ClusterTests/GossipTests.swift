@@ -27,6 +27,7 @@ import Testing
     private func datagram() -> [UInt8] {
         var writer = GossipWriter(key)
         writer.begin(.ping, from: Self.id(0xaa), to: Self.id(0xbb), founding: 0x1122_3344_5566_7788, nonce: 0x99)
+        writer.append(number: 0x0102_0304_0506_0708)
         for update in updates {
             let fits = writer.append(update)
             #expect(fits)
@@ -37,11 +38,11 @@ import Testing
     @Test func bytesArePinned() {
         #expect(
             SHA1.hex(datagram())
-                == "4d476f7301010100dafcd3e2f99c9f99aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbbbbb"
-                + "bbbbbbbbbbbbbbbb8877665544332211990000000000000002ccccccccccccccccccccccccccccccccccccccccac0202"
-                + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaadddddddddddddddddddddddddddddddddddddddd01eeeeeeeeeeeeee"
-                + "eeeeeeeeeeeeeeeeeeeeeeeeee05020831302e302e302e39eb18fb3f0300057261636b3103646331b2af1b161780a025"
-                + "1bf8dae8878779dc"
+                == "4d476f7301010100dafcd3e2f99c9f99aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbb"
+                + "bbbbbbbbbbbbbbbbbbbbbbbb88776655443322119900000000000000080706050403020102cccccccccccccc"
+                + "ccccccccccccccccccccccccccac0202aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaadddddddddddddddd"
+                + "dddddddddddddddddddddddd01eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee05020831302e302e302e39"
+                + "eb18fb3f0300057261636b3103646331b6ffa45772387a84070d0900fc1ed257"
         )
     }
 
@@ -54,6 +55,7 @@ import Testing
     @Test func updatesAreRead() throws {
         try datagram().withView { (view) throws(GossipError) in
             var body = try GossipMessage(view, key).body
+            #expect((try? body.integer(UInt64.self)) == 0x0102_0304_0506_0708)
             #expect((try? body.updates()) == updates)
         }
     }

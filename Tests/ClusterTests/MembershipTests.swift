@@ -49,8 +49,8 @@ import Testing
         #expect(taken != nil)
     }
 
-    @Test func foundingSurvivesABadNetwork() {
-        let world = GossipWorld(seed: 3)
+    @Test(arguments: 1...4) func foundingSurvivesABadNetwork(seed: UInt64) {
+        let world = GossipWorld(seed: seed)
         world.faults.loss = 0.4
         world.faults.duplication = 0.3
         world.faults.straggling = 0.3
@@ -150,11 +150,13 @@ import Testing
     @Test(arguments: [2, 3, 5]) func aCrashIsNoticedAndAReturnToo(count: Int) {
         let world = found(count)
         let victim = world.nodes[1].membership.id
+        let view = world.nodes[0].viewNumber
         world.crash(1)
         let others = world.nodes.indices.filter { $0 != 1 }
         let noticed = world.run(
             until: { others.allSatisfy { world.nodes[$0].membership.liveness(of: victim) == .down } }, limit: 15_000)
         #expect(noticed != nil)
+        #expect(world.nodes[0].viewNumber > view)
         for report in world.reports where isDown(report) {
             guard case .down(let id, let sources) = report.event else { continue }
             #expect(id == victim && (sources.count >= 2 || count == 2) && !sources.contains(victim))
@@ -276,6 +278,37 @@ import Testing
             #expect(events(world, node).contains(.changed(moved.id)))
             #expect(world.nodes[node].membership.liveness(of: moved.id) == .alive)
         }
+    }
+
+    /// Two nodes that have each other for down, in incarnations that both are past: each hears only accusations that it has
+    /// long objected to.
+    @Test func whoIsPastEachOtherFindsTogether() {
+        let world = GossipWorld(seed: 12)
+        world.startFounded(4)
+        let ids = world.nodes.map { $0.membership.id }
+        let founding = world.nodes[0].membership.state.founding
+        world.isCut = { _, _ in true }
+        func tell(_ node: Int, _ update: Update) {
+            var writer = GossipWriter(ClusterKey(cluster: "test", secret: [UInt8](repeating: 7, count: 32)))
+            writer.begin(.gossip, from: ids[3], to: ids[node], founding: founding, nonce: 1)
+            let fits = writer.append(update)
+            #expect(fits)
+            world.inject(writer.finish(), from: 3, to: node)
+        }
+        for node in 0...1 {
+            let sources = [ids[2], ids[3]]
+            tell(node, .suspect(.init(id: ids[node], incarnation: 5, sources: sources)))
+            tell(node, .down(.init(id: ids[1 - node], incarnation: 3, sources: sources)))
+            #expect(world.nodes[node].membership.state.incarnation == 6)
+            #expect(world.nodes[node].liveness(of: ids[1 - node]) == .down)
+        }
+        world.crash(2)
+        world.crash(3)
+        world.run(milliseconds: 60_000)
+        world.isCut = { _, _ in false }
+        let found = world.run(
+            until: { (0...1).allSatisfy { world.nodes[$0].liveness(of: ids[1 - $0]) == .alive } }, limit: 20_000)
+        #expect(found != nil)
     }
 
     /// What was recorded and is sent again, to whomever, changes nothing.

@@ -14,7 +14,7 @@ import Testing
         let wanted = 1 + Int(random.below(5))
         let ring = Ring(members, replication: .total(wanted))
         #expect(ring.replicaCount == min(wanted, members.count))
-        for slot in stride(from: 0, to: Limits.slots, by: 13) {
+        for slot in stride(from: 0, to: Limits.slots, by: 61) {
             let list = ring.preferenceList(slot).map { ring.members[$0] }
             #expect(distinct(list.map(\.id)) == list.count)
             expectEven(list, members) { $0.datacenter }
@@ -40,7 +40,7 @@ import Testing
         let members = mixedMembers(4 + Int(random.below(12)), &random)
         let ring = Ring(members, replication: Replication("dc1:3,dc2:2")!)
         let available = Dictionary(grouping: members, by: \.datacenter).mapValues(\.count)
-        for slot in stride(from: 0, to: Limits.slots, by: 13) {
+        for slot in stride(from: 0, to: Limits.slots, by: 61) {
             let list = ring.preferenceList(slot).map { ring.members[$0] }
             #expect(distinct(list.map(\.id)) == list.count)
             #expect(list.count { $0.datacenter == "dc1" } == min(3, available["dc1"] ?? 0))
@@ -57,7 +57,7 @@ import Testing
     @Test func plainListsFollowTheRing() {
         var random = PRNG(seed: 300)
         let ring = Ring(randomMembers(9, &random), replication: .total(4))
-        for slot in stride(from: 0, to: Limits.slots, by: 13) {
+        for slot in stride(from: 0, to: Limits.slots, by: 61) {
             var clockwise: [Int] = []
             ring.walk(slot) { node in
                 clockwise.append(node)
@@ -77,7 +77,7 @@ import Testing
             var reachable = NodeSet(of: members.count)
             for node in 0..<members.count where Int(random.below(6)) >= round { reachable.insert(node) }
             let all = (0..<members.count).filter { reachable.contains($0) }
-            for slot in stride(from: 0, to: Limits.slots, by: 41) {
+            for slot in stride(from: 0, to: Limits.slots, by: 83) {
                 var seats = [Seat(-1)]
                 ring.seats(slot, reachable: reachable, into: &seats)
                 #expect(seats.removeFirst() == Seat(-1))

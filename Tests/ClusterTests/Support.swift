@@ -38,6 +38,7 @@ extension GossipWorld.Node {
     var localHealth: Int { membership.localHealth }
     var members: [Member] { membership.members }
     var statistics: MembershipStatistics { membership.statistics }
+    var viewNumber: UInt64 { membership.viewNumber }
     func liveness(of id: NodeID) -> Liveness? { membership.liveness(of: id) }
     func meet(_ address: NodeAddress) throws(MembershipRefusal) { try membership.meet(address) }
     func forget(_ id: NodeID) throws(MembershipRefusal) { try membership.forget(id) }

@@ -35,6 +35,7 @@ def gossip(name, secret):
     message += hashlib.sha256(tagged).digest()[:8]
     message += b"\xaa" * 20 + b"\xbb" * 20
     message += (0x1122334455667788).to_bytes(8, "little") + (0x99).to_bytes(8, "little")
+    message += (0x0102030405060708).to_bytes(8, "little")
     message += b"\x02" + b"\xcc" * 20 + varint(300) + b"\x02" + b"\xaa" * 20 + b"\xdd" * 20
     message += b"\x01" + member(0xEE, 5)
     return message + code(key, message)[:16]

@@ -23,7 +23,7 @@ enum Gossip {
     static let codeBytes = 16
 
     enum Kind: UInt8 {
-        /// Are you there? Answered by `ack`.
+        /// Are you there? The digest of the sender's map (8 bytes). Answered by `ack`, the same.
         case ping = 1
         case ack
         /// Probe a member for me: its id. Answered by `ack` or `nack`.

@@ -40,9 +40,10 @@ extension Membership {
             if before != member { directives.append(.event(.changed(member.id))) }
             known[index].member = member
             changed = true
+            viewNumber += 1
         }
         if isNewer {
-            known[index].incarnation = member.incarnation
+            setIncarnation(member.incarnation, of: index)
             setLiveness(.alive, of: index, &directives)
         }
         rumours.add(.record(member))
@@ -52,8 +53,13 @@ extension Membership {
     private mutating func object(
         _ incarnation: UInt64, _ directives: inout [MembershipDirective], isRefutation: Bool = true
     ) {
-        if incarnation < known[0].incarnation || incarnation + 1 >= Update.incarnationBound { return }
-        known[0].incarnation = incarnation + 1
+        if incarnation < known[0].incarnation {
+            // Objected to before; whoever still says it has not heard of that.
+            owesRecord = true
+            return
+        }
+        if incarnation + 1 >= Update.incarnationBound { return }
+        setIncarnation(incarnation + 1, of: 0)
         known[0].member.incarnation = incarnation + 1
         changed = true
         rumours.add(.record(known[0].member))
@@ -68,7 +74,7 @@ extension Membership {
     ) {
         if incarnation < known[index].incarnation || known[index].member.state == .left { return }
         if incarnation > known[index].incarnation {
-            known[index].incarnation = incarnation
+            setIncarnation(incarnation, of: index)
             setLiveness(.alive, of: index, &directives)
         }
         if known[index].liveness == .down { return }
@@ -88,7 +94,7 @@ extension Membership {
     ) {
         if known[index].member.state == .left { return }
         if known[index].liveness == .down && incarnation == known[index].incarnation { return }
-        known[index].incarnation = incarnation
+        setIncarnation(incarnation, of: index)
         let wasDown = known[index].liveness == .down
         setLiveness(.down, of: index, &directives)
         known[index].accusers = sources
@@ -104,7 +110,10 @@ extension Membership {
         if before == liveness { return }
         livenessCounts[Int(before.rawValue)] -= 1
         livenessCounts[Int(liveness.rawValue)] += 1
+        mapDigest ^= known[index].digest
         known[index].liveness = liveness
+        mapDigest ^= known[index].digest
+        viewNumber += 1
         if liveness == .suspect {
             suspects.append(index)
         } else if before == .suspect {

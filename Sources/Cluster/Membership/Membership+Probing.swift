@@ -44,9 +44,7 @@ extension Membership {
         probe.periodEnd = now + options.period * slowness
         periods += 1
         probeNext(now, &directives)
-        reconnect(&directives)
-        // Not all at the same time, as if they were founded at once.
-        if (periods &+ Int64(truncatingIfNeeded: id.phase)) % options.syncPeriods == 0 { sync(&directives) }
+        syncIfDue(&directives)
     }
 
     private mutating func probeNext(_ now: Int64, _ directives: inout [MembershipDirective]) {
@@ -158,13 +156,15 @@ extension Membership {
     }
 
     /// Members that are down are pinged about three times in a period by all others together, so that they, and both
-    /// sides of a split that is over, find together again.
-    private mutating func reconnect(_ directives: inout [MembershipDirective]) {
+    /// sides of a split that is over, find together again. A slow node does not do it less often: nobody is accused by it.
+    mutating func reconnect(_ now: Int64, _ directives: inout [MembershipDirective]) {
         let (alive, _, down) = counts
-        if down == 0 || random.below(UInt64(alive + 1)) >= 3 * UInt64(down) { return }
-        let ranked = known.indices.filter { known[$0].liveness == .down && known[$0].member.state != .left }
-        if ranked.isEmpty { return }
-        let target = ranked[Int(random.below(UInt64(ranked.count)))]
+        if down == 0 || now < nextReconnect { return }
+        nextReconnect = now + options.period
+        if random.below(UInt64(alive + 1)) >= 3 * UInt64(down) { return }
+        let candidates = known.indices.filter { known[$0].liveness == .down && known[$0].member.state != .left }
+        if candidates.isEmpty { return }
+        let target = candidates[Int(random.below(UInt64(candidates.count)))]
         begin(.ping, to: target, nonce: random.next())
         send(to: target, &directives)
     }
@@ -191,9 +191,4 @@ extension Membership {
         health = min(health + 1, MembershipOptions.healthMax)
         for index in suspects { known[index].suspicion?.postpone(by: milliseconds) }
     }
-}
-
-extension NodeID {
-    /// The same in every process.
-    fileprivate var phase: UInt32 { encoded.suffix(2).reduce(0) { $0 << 8 | UInt32($1) } }
 }

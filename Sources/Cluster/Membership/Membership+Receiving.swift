@@ -40,11 +40,16 @@ extension Membership {
         var body = message.body
         switch message.kind {
         case .ping:
+            let digest = try body.integer(UInt64.self)
             believe(try body.updates(), now, &directives)
             begin(.ack, to: sender, nonce: message.nonce)
+            appendOwedRecord()
             send(to: sender, &directives)
+            compare(digest, sender)
         case .ack:
+            let digest = try body.integer(UInt64.self)
             believe(try body.updates(), now, &directives)
+            compare(digest, sender)
             if probe.target == sender || relays.contains(where: { $0.nonce == message.nonce }) {
                 answered(sender, message.nonce, &directives)
             } else {
@@ -68,6 +73,19 @@ extension Membership {
             tell(sender, of: wanted, message.nonce, &directives)
         case .hello, .welcome, .refusal: break
         }
+        if owesRecord {
+            begin(.gossip, to: sender, nonce: random.next())
+            appendOwedRecord()
+            send(to: sender, &directives)
+        }
+    }
+
+    /// Two nodes that have each other for down, each in an incarnation that the other is past, would not find together
+    /// otherwise.
+    private mutating func appendOwedRecord() {
+        if !owesRecord { return }
+        owesRecord = false
+        _ = writer.append(Update.record(known[0].member))
     }
 
     private mutating func believe(_ updates: [Update], _ now: Int64, _ directives: inout [MembershipDirective]) {

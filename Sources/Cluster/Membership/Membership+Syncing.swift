@@ -46,11 +46,36 @@ struct SyncPage {
     }
 }
 
-/// Anti-entropy: what gossip missed is found by comparing parts of the map, as much as fits one datagram each time.
+/// Anti-entropy: what gossip missed is found by comparing parts of the map, as much as fits one datagram each time. Now
+/// and then; in every period while others' maps turn out to be different.
 extension Membership {
-    /// Sends the next part of the map to some member.
-    mutating func sync(_ directives: inout [MembershipDirective]) {
-        guard let partner = pick({ $0.liveness == .alive }) else { return }
+    /// Different maps in a row that are more than news on its way.
+    private static let differencesMin = 4
+
+    /// Another member's digest of its map.
+    mutating func compare(_ digest: UInt64, _ sender: Int) {
+        if digest == mapDigest {
+            differing = 0
+        } else {
+            differing += 1
+            differs = sender
+        }
+    }
+
+    /// At the beginning of a period.
+    mutating func syncIfDue(_ directives: inout [MembershipDirective]) {
+        if differing >= Self.differencesMin && known[differs].liveness == .alive {
+            sync(with: differs, &directives)
+        } else if (periods &+ Int64(id.folded & 0xffff)) % options.syncPeriods == 0,
+            let partner = pick({ $0.liveness == .alive })
+        {
+            // Not all nodes in the same period.
+            sync(with: partner, &directives)
+        }
+    }
+
+    /// Sends the next part of the map.
+    private mutating func sync(with partner: Int, _ directives: inout [MembershipDirective]) {
         begin(.syncPage, to: partner, nonce: random.next())
         let flag = writer.count
         writer.append(byte: 0)

@@ -6,8 +6,8 @@ public enum MembershipDirective: Sendable {
     case send([UInt8], to: NodeAddress)
     /// For the administrator's log.
     case event(MembershipEvent)
-    /// `state` has changed. To be written when convenient: what is lost is learnt again from others, but for the
-    /// founding.
+    /// `state` has changed: to be written at once if the cluster has just been founded, otherwise when convenient. What else is
+    /// lost is learnt again from others.
     case persist
 }
 
@@ -68,6 +68,14 @@ public struct Membership: ~Copyable {
         var accusers: [NodeID] = []
 
         init(_ member: Member) { (self.member, incarnation) = (member, member.incarnation) }
+
+        /// Its part of the map's digest.
+        var digest: UInt64 {
+            var mixed = member.id.folded &+ incarnation &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(liveness.rawValue) << 56
+            mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
+            mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
+            return mixed ^ mixed >> 31
+        }
     }
 
     public let id: NodeID
@@ -100,10 +108,21 @@ public struct Membership: ~Copyable {
     var probe = Probe()
     var relays: [Relay] = []
     var nextGossip: Int64
+    var nextReconnect: Int64
     var periods: Int64 = 0
     var syncFrom = NodeID.nobody
+    /// Of what is known of all members' incarnations and liveness: equal maps have equal digests.
+    var mapDigest: UInt64 = 0
+    /// Pings and answers in a row that came from nodes with another map; the last one.
+    var differing = 0
+    var differs = 0
     var health = 0
+    /// Who sent the datagram that is being received knows an old incarnation of this node only.
+    var owesRecord = false
     var changed = false
+    /// Another number whenever a member came, describes itself otherwise, or answers or does not: whoever computed something
+    /// from `members` or `liveness` computes it anew.
+    public internal(set) var viewNumber: UInt64 = 0
     public internal(set) var statistics = MembershipStatistics()
 
     /// - Parameters:
@@ -131,10 +150,11 @@ public struct Membership: ~Copyable {
         known = [Known(identity)]
         indices = [id: 0]
         sorted = [0]
+        mapDigest = known[0].digest
         livenessCounts[Int(Liveness.alive.rawValue)] = 1
         // Nodes that start together do not probe together.
         let first = now + Int64(random.below(UInt64(options.period)))
-        nextGossip = now
+        (nextGossip, nextReconnect) = (now, now)
         probe.periodEnd = first
         if let restored {
             founding = restored.founding
@@ -174,6 +194,7 @@ public struct Membership: ~Copyable {
     public var nextDeadline: Int64 {
         var deadline = min(probe.deadline, probe.periodEnd)
         if !rumours.isEmpty && isFounded { deadline = min(deadline, nextGossip) }
+        if counts.down > 0 { deadline = min(deadline, nextReconnect) }
         for relay in relays { deadline = min(deadline, relay.nackAt) }
         for index in suspects { deadline = min(deadline, suspicionEnd(known[index])) }
         return deadline
@@ -189,6 +210,7 @@ public struct Membership: ~Copyable {
         if isFounded {
             probeOthers(now, &directives)
             endSuspicions(now, &directives)
+            reconnect(now, &directives)
             gossip(now, &directives)
         } else if probe.periodEnd <= now {
             probe.periodEnd = now + options.period
@@ -208,10 +230,19 @@ public struct Membership: ~Copyable {
         let index = known.count
         known.append(Known(member))
         indices[member.id] = index
+        mapDigest ^= known[index].digest
         livenessCounts[Int(Liveness.alive.rawValue)] += 1
         let place = sorted.firstIndex { known[$0].member.id > member.id } ?? sorted.count
         sorted.insert(index, at: place)
         changed = true
+        viewNumber += 1
+    }
+
+    /// Another incarnation, also lower ones: callers compare.
+    mutating func setIncarnation(_ incarnation: UInt64, of index: Int) {
+        mapDigest ^= known[index].digest
+        known[index].incarnation = incarnation
+        mapDigest ^= known[index].digest
     }
 
     /// A member that is not this node, at random; of those for which the condition holds, if few tries find one.
@@ -227,6 +258,7 @@ public struct Membership: ~Copyable {
     /// Begins a message to a member; what its kind says comes next, then `send`.
     mutating func begin(_ kind: Gossip.Kind, to index: Int, nonce: UInt64) {
         writer.begin(kind, from: id, to: known[index].member.id, founding: founding, nonce: nonce)
+        if kind == .ping || kind == .ack { writer.append(number: mapDigest) }
     }
 
     /// Sends the message with what the member is said to be (Lifeguard's buddy system, section IV-C: who is suspected
