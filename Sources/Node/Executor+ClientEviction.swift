@@ -3,41 +3,19 @@ import CSystem
 import Commands
 import Keyspace
 
-/// What the clients of each loop take, as that loop last found it. Written by the loop, read by all: relaxed atomics.
-final class ClientMemoryShares: @unchecked Sendable {
-    private let loops: Int
-    /// Of each loop: bytes of all its clients, and of the largest one that may be closed.
-    private let words: UnsafeMutablePointer<UInt64>
-
-    init(loops: Int) {
-        self.loops = loops
-        words = .allocate(capacity: 2 * loops)
-        words.initialize(repeating: 0, count: 2 * loops)
-    }
-
-    deinit { words.deallocate() }
-
-    func publish(_ loop: Int, total: Int, largest: Int) {
-        cs_store_u64(words + 2 * loop, UInt64(total))
-        cs_store_u64(words + 2 * loop + 1, UInt64(largest))
-    }
-
-    var total: Int { (0..<loops).reduce(0) { $0 + Int(cs_load_u64(words + 2 * $1)) } }
-
-    /// The loop with the largest client; nil: no client may be closed.
-    var loopOfLargest: Int? {
-        let loop = (0..<loops).max { cs_load_u64(words + 2 * $0 + 1) < cs_load_u64(words + 2 * $1 + 1) }
-        return loop.flatMap { cs_load_u64(words + 2 * $0 + 1) > 0 ? $0 : nil }
-    }
-}
-
 /// When a loop looks at what its clients take.
 struct ClientEviction {
     /// `maxmemory-clients` in bytes; 0: nothing is looked at.
     var limit = 0
     /// When the next look is due, on the monotonic clock.
     var nextLook: UInt64 = 0
+    /// Bytes of all clients when they were last looked at, without those picked then.
+    var total = 0
+    /// Since when memory is short although clients are within the limit, ms since 1970.
+    var shortSince: Int64?
 
+    /// Milliseconds.
+    static let patience: Int64 = 5
     /// Nanoseconds between looks, at least; and how many times as long as a look took.
     static let pause: UInt64 = 1_000_000
     static let rest: UInt64 = 20
@@ -48,6 +26,18 @@ struct ClientEviction {
 /// Closing the largest clients while all of them together take `maxmemory-clients` or more (redis.io, "Client
 /// eviction"). CLIENT NO-EVICT spares a client, which counts all the same.
 extension Executor {
+    /// Memory is short. Answers whether keys are spared for now, since clients go first: some have just been picked or are
+    /// still being closed, or other loops have yet to end the turns that they are in, and to find theirs too large.
+    var isEvictingClients: Bool {
+        if clientEviction.limit == 0 || isAttending { return false }
+        if evictClients() || node.evictedClients.count > 0 { return true }
+        // Too little to be the reason, however much comes in one turn.
+        if clientEviction.total < clientEviction.limit / 4 { return false }
+        let now = state.pointee.moment.wall
+        if clientEviction.shortSince == nil { clientEviction.shortSince = now }
+        return now - (clientEviction.shortSince ?? now) < ClientEviction.patience
+    }
+
     /// At the end of a turn, if there is a limit. Answers after how many milliseconds the next look is due, if what
     /// clients have done meanwhile has not been looked at.
     func lookAtClientMemory(_ monotonic: UInt64) -> Int32? {
@@ -70,47 +60,57 @@ extension Executor {
         for executor in node.executors where executor !== self { executor.mailbox.post { _ in } }
     }
 
-    /// Closes clients of this loop until the rest is below the limit, or another loop has larger ones: that one goes on.
-    /// Answers whether it has closed some: what they take is free at the end of the turn.
+    /// Closes the largest clients, of any loop, until the rest is below the limit. Answers whether there were some: what
+    /// they take is free at the end of their loops' turns.
     @discardableResult
     func evictClients() -> Bool {
         publishAll()
         var clients = clientsBySize()
         var hasClosed = false
-        while true {
-            node.clientMemory.publish(index, total: clients.total, largest: clients.closable.last?.bytes ?? 0)
-            if node.clientMemory.total < clientEviction.limit { return hasClosed }
-            guard let loop = node.clientMemory.loopOfLargest else { return hasClosed }
-            if loop != index {
-                askToEvict(loop)
-                return hasClosed
-            }
-            let largest = clients.closable.removeLast()
+        while clients.total >= clientEviction.limit, let largest = clients.closable.popLast() {
             clients.total -= largest.bytes
-            evict(largest.session)
             hasClosed = true
+            let id = largest.id
+            if largest.loop == index {
+                evict(id)
+            } else {
+                node.executors[largest.loop].mailbox.post { $0.evict(id) }
+            }
         }
+        clientEviction.total = clients.total
+        return hasClosed
     }
 
-    private func askToEvict(_ loop: Int) {
-        node.executors[loop].mailbox.post { $0.clientEviction.nextLook = 0 }
-    }
-
-    private func evict(_ session: SessionPointer) {
+    private func evict(_ id: UInt64) {
+        guard let session = roster.first(where: { $0.pointee.id == id }), !session.pointee.mode.contains(.closing)
+        else { return }
         statistics.add(.evictedClients)
+        session.pointee.details.isEvicted = true
+        node.evictedClients.change(by: 1)
         node.doors.log(.notice, "Evicting client: \(describeOwn(session))")
         close(session, afterReplies: false)
     }
 
-    /// Bytes of all clients of this loop; and those that may be closed, the largest last.
-    private func clientsBySize() -> (total: Int, closable: [(bytes: Int, session: SessionPointer)]) {
+    private struct Candidate {
+        var bytes: Int
+        var loop: Int
+        var id: UInt64
+    }
+
+    /// Bytes of all clients; and those that may be closed, the largest last.
+    private func clientsBySize() -> (total: Int, closable: [Candidate]) {
         let now = state.pointee.moment.wall
         var total = 0
-        var closable: [(bytes: Int, session: SessionPointer)] = []
-        for session in roster where !session.pointee.mode.contains(.closing) {
-            let bytes = memory(session, now: now).total
-            total += bytes
-            if !session.pointee.details.noEvict { closable.append((bytes, session)) }
+        var closable: [Candidate] = []
+        for executor in node.executors {
+            executor.rosterLock.withLock {
+                for session in executor.roster where !session.pointee.details.isGone {
+                    let bytes = executor.memory(session, now: now).total
+                    total += bytes
+                    if session.pointee.details.noEvict { continue }
+                    closable.append(Candidate(bytes: bytes, loop: executor.index, id: session.pointee.id))
+                }
+            }
         }
         closable.sort { $0.bytes < $1.bytes }
         return (total, closable)

@@ -9,11 +9,12 @@ extension Executor {
     func checkMemory() {
         guard settings.maxMemory > 0, isMemoryShort else {
             if settings.maxMemory == 0 { isNearlyFull = false }
+            clientEviction.shortSince = nil
             isOverMemory = false
             return
         }
         // Clients go before keys do.
-        if clientEviction.limit > 0 && !isAttending && evictClients() {
+        if isEvictingClients {
             isOverMemory = false
             return
         }

@@ -382,6 +382,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
                 last.pointee.rosterIndex = session.pointee.rosterIndex
             }
         }
+        if session.pointee.details.isEvicted { node.evictedClients.change(by: -1) }
         session.pointee.parser.reset()
         session.pointee.card.free()
         session.deinitialize(count: 1)

@@ -31,7 +31,8 @@ public final class Node: @unchecked Sendable {
     let users: Users
     let accessLog = AccessLog()
     let memory = MemoryGauge()
-    let clientMemory: ClientMemoryShares
+    /// Clients that `maxmemory-clients` has closed and that are not yet.
+    let evictedClients = ClientCount()
     /// Who listens to which channels.
     let broker: Broker
     /// Clients with CLIENT TRACKING on, and what those in BCAST mode want to hear of.
@@ -91,7 +92,6 @@ public final class Node: @unchecked Sendable {
         monitorCount.initialize(to: 0)
         counters = .allocate(capacity: 2)
         counters.initialize(repeating: 0, count: 2)
-        clientMemory = ClientMemoryShares(loops: settings.loops)
         var random = PRNG(seed: seed)
         runID = Node.hexDigits(40, &random)
         loadUsers()

@@ -93,6 +93,8 @@ final class SessionDetails {
     /// It has shown a password, or none was needed when it came.
     var isAuthenticated = false
     var noEvict = false
+    /// `maxmemory-clients` has it closed: counted in `Node.evictedClients` until it is.
+    var isEvicted = false
     /// MULTI's queue.
     var queue: [QueuedCommand] = []
     var queueFlags: CommandFlags = []
