@@ -486,12 +486,21 @@ void cs_make_thread_prompt(void) {
     set_scheduling(SCHED_OTHER, nice, 500 * 1000);
 }
 
+// Whether the calling thread gives way.
+static __thread int is_low;
+
+void cs_give_way(void) {
+    if (is_low) sched_yield();
+}
+
 void cs_make_thread_low(void) {
+    is_low = 1;
     int nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid)) + 15;
     set_scheduling(SCHED_BATCH, nice > 19 ? 19 : nice, 0);
 }
 
 void cs_make_thread_idle(void) {
+    is_low = 1;
     // Where the system has no such class, the least of the usual one.
     if (set_scheduling(SCHED_IDLE, 0, 0)) setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
 }

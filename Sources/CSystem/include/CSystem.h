@@ -279,6 +279,9 @@ void cs_make_thread_prompt(void);
 void cs_make_thread_low(void);
 /// Lets the calling thread run only when no other wants the processor.
 void cs_make_thread_idle(void);
+/// Lets others run that wait for the processor, if the calling thread is low or idle. Such threads call it after some tens
+/// of microseconds of work, holding nothing: a kernel that looks every 4 ms only would have a loop wait that long.
+void cs_give_way(void);
 /// Blocks SIGTERM, SIGINT, SIGHUP in all threads started later, ignores SIGPIPE; answers a signalfd.
 int cs_signal_descriptor(void);
 int cs_read_signal(int fd);

@@ -94,6 +94,7 @@ final class ColdReaders: Sendable {
     private func carryOut(_ job: Job, _ buffer: inout ValueBuffer) {
         let moment = Moment(wall: job.moment, stamp: 0)
         for cold in job.keys {
+            cs_give_way()
             cold.key.withView { view in
                 _ = values.bringBack(
                     node.keyspace, Key(view), database: cold.database, moment, waits: true, &buffer)

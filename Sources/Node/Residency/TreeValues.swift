@@ -126,6 +126,7 @@ final class TreeValues: ValueLoader, @unchecked Sendable {
                     throw StoredValueError.damaged(piece: nil)
                 }
                 try pieces.add(id, value)
+                cs_give_way()
             }
             return .value(try pieces.finish())
         } catch {

@@ -101,6 +101,7 @@ public final class TableWriter {
     }
 
     private func endBlock() throws(DiskError) {
+        cs_give_way()
         if block.isEmpty { return }
         let raw = block.finish()
         index.add(fence: fence.view, append(raw, options.compression))
