@@ -2,7 +2,7 @@ import CSystem
 import Glibc
 import Node
 
-/// Runs the node's background work (`Doors.spawn`).
+/// Threads that nobody waits for: the node's background work (`Doors.spawn`) and the server's own.
 enum BackgroundThread {
     private final class Work {
         let name: String
@@ -17,8 +17,18 @@ enum BackgroundThread {
     }
 
     /// The thread ends with its work.
-    static func start(_ name: String, _ priority: ThreadPriority, _ body: @escaping @Sendable () -> Void) {
+    static func start(_ name: String, _ priority: ThreadPriority = .usual, _ body: @escaping @Sendable () -> Void) {
+        let isStarted = startIfPossible(name, priority, body)
+        precondition(isStarted, "cannot start a thread")
+    }
+
+    /// The same; answers false if the system has no thread to give.
+    @discardableResult
+    static func startIfPossible(
+        _ name: String, _ priority: ThreadPriority = .usual, _ body: @escaping @Sendable () -> Void
+    ) -> Bool {
         var thread = pthread_t()
+        let work = Unmanaged.passRetained(Work(name, priority, body))
         let failure = pthread_create(
             &thread, nil,
             { raw in
@@ -31,8 +41,12 @@ enum BackgroundThread {
                 }
                 work.body()
                 return nil
-            }, Unmanaged.passRetained(Work(name, priority, body)).toOpaque())
-        precondition(failure == 0, "cannot start a thread")
+            }, work.toOpaque())
+        if failure != 0 {
+            work.release()
+            return false
+        }
         pthread_detach(thread)
+        return true
     }
 }

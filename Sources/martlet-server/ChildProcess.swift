@@ -90,30 +90,6 @@ enum ChildProcess {
     }
 
     private static func watch(_ watch: Watch) {
-        startThread("child-watch") { watch.run() }
+        BackgroundThread.start("child-watch") { watch.run() }
     }
-}
-
-/// Runs `work` on a thread of its own, which nobody waits for.
-func startThread(_ name: String, _ work: @escaping @Sendable () -> Void) {
-    final class Work: Sendable {
-        let name: String
-        let work: @Sendable () -> Void
-
-        init(_ name: String, _ work: @escaping @Sendable () -> Void) {
-            self.name = name
-            self.work = work
-        }
-    }
-    var thread = pthread_t()
-    let failure = pthread_create(
-        &thread, nil,
-        { raw in
-            let work = Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue()
-            cs_begin_thread(work.name)
-            work.work()
-            return nil
-        }, Unmanaged.passRetained(Work(name, work)).toOpaque())
-    precondition(failure == 0, "cannot start a thread")
-    pthread_detach(thread)
 }

@@ -1,5 +1,6 @@
 import CSystem
 import Glibc
+import Node
 
 /// Joins the heap's small pages to large ones, on a thread of its own, a few at a time.
 ///
@@ -26,17 +27,11 @@ final class LargePages: @unchecked Sendable {
 
     /// Starts the thread, which ends with the process.
     static func start() {
-        var thread = pthread_t()
-        pthread_create(
-            &thread, nil,
-            { raw in Unmanaged<LargePages>.fromOpaque(raw!).takeRetainedValue().run() },
-            Unmanaged.passRetained(LargePages()).toOpaque())
-        pthread_detach(thread)
+        let pages = LargePages()
+        BackgroundThread.startIfPossible("large-pages", .low) { pages.run() }
     }
 
     private func run() -> Never {
-        cs_begin_thread("large-pages")
-        cs_make_thread_low()
         while true {
             usleep(LargePages.period)
             rests = isAtRest() ? rests + 1 : 0

@@ -34,7 +34,7 @@ final class Loader: @unchecked Sendable {
     func start(finished: @escaping @Sendable () -> Void) {
         self.finished = finished
         node.beginLoading()
-        startThread("loader") { [self] in read() }
+        BackgroundThread.start("loader") { [self] in read() }
         var waiting = pollfd(fd: bell, events: Int16(POLLIN), revents: 0)
         poll(&waiting, 1, Loader.patience)
         let isRead = lock.withLock {
@@ -42,7 +42,7 @@ final class Loader: @unchecked Sendable {
             return self.isRead
         }
         if isRead { return takeOver(loopsRun: false) }
-        startThread("loader-log") { [self] in reportProgress() }
+        BackgroundThread.start("loader-log") { [self] in reportProgress() }
     }
 
     private func read() {

@@ -4,33 +4,9 @@ import Node
 
 /// Talks to another server for `Doors.exchange`, on a thread that lives as long as that takes.
 enum PeerConnection {
-    private final class Work: Sendable {
-        let request: PeerRequest
-        let done: @Sendable (PeerReply) -> Void
-
-        init(_ request: PeerRequest, _ done: @escaping @Sendable (PeerReply) -> Void) {
-            self.request = request
-            self.done = done
-        }
-    }
-
     static func exchange(_ request: PeerRequest, _ done: @escaping @Sendable (PeerReply) -> Void) {
-        var thread = pthread_t()
-        let work = Unmanaged.passRetained(Work(request, done))
-        let failure = pthread_create(
-            &thread, nil,
-            { raw in
-                let work = Unmanaged<Work>.fromOpaque(raw!).takeRetainedValue()
-                cs_begin_thread("peer")
-                work.done(PeerConnection.run(work.request))
-                return nil
-            }, work.toOpaque())
-        if failure == 0 {
-            pthread_detach(thread)
-        } else {
-            work.release()
-            done(PeerReply(failure: .connecting))
-        }
+        let isStarted = BackgroundThread.startIfPossible("peer") { done(run(request)) }
+        if !isStarted { done(PeerReply(failure: .connecting)) }
     }
 
     private static func run(_ request: PeerRequest) -> PeerReply {

@@ -1,7 +1,7 @@
 import Base
-import CSystem
 import Glibc
 import Keyspace
+import Node
 
 /// Frees large memory on a thread of its own, so that no loop waits for it.
 final class ThreadedDisposer: Disposer, @unchecked Sendable {
@@ -35,7 +35,7 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
         // The thread exists from the first use on: most servers in tests never need it.
         if !started {
             started = true
-            startThread()
+            BackgroundThread.startIfPossible("disposer", .low) { [self] in run() }
         }
         pthread_cond_signal(condition)
         pthread_mutex_unlock(mutex)
@@ -53,18 +53,6 @@ final class ThreadedDisposer: Disposer, @unchecked Sendable {
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         return body()
-    }
-
-    private func startThread() {
-        var thread = pthread_t()
-        pthread_create(
-            &thread, nil,
-            { raw in
-                cs_begin_thread("disposer")
-                cs_make_thread_low()
-                Unmanaged<ThreadedDisposer>.fromOpaque(raw!).takeRetainedValue().run()
-            }, Unmanaged.passRetained(self).toOpaque())
-        pthread_detach(thread)
     }
 
     private func finish(_ item: Item) {
