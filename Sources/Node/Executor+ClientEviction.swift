@@ -28,7 +28,7 @@ struct ClientEviction {
 extension Executor {
     /// Memory is short. Answers whether keys are spared for now, since clients go first: some have just been picked or are
     /// still being closed, or other loops have yet to end the turns that they are in, and to find theirs too large.
-    var isEvictingClients: Bool {
+    func evictClientsFirst() -> Bool {
         if clientEviction.limit == 0 || isAttending { return false }
         if evictClients() || node.evictedClients.count > 0 { return true }
         // Too little to be the reason, however much comes in one turn.
@@ -63,12 +63,14 @@ extension Executor {
     /// Closes the largest clients, of any loop, until the rest is below the limit. Answers whether there were some: what
     /// they take is free at the end of their loops' turns.
     @discardableResult
-    func evictClients() -> Bool {
+    private func evictClients() -> Bool {
         publishAll()
-        var clients = clientsBySize()
+        clientEviction.total = node.clientTotals(now: state.pointee.moment.wall).bytes
+        if clientEviction.total < clientEviction.limit { return false }
+        var candidates = candidatesBySize()
         var hasClosed = false
-        while clients.total >= clientEviction.limit, let largest = clients.closable.popLast() {
-            clients.total -= largest.bytes
+        while clientEviction.total >= clientEviction.limit, let largest = candidates.popLast() {
+            clientEviction.total -= largest.bytes
             hasClosed = true
             let id = largest.id
             if largest.loop == index {
@@ -77,13 +79,11 @@ extension Executor {
                 node.executors[largest.loop].mailbox.post { $0.evict(id) }
             }
         }
-        clientEviction.total = clients.total
         return hasClosed
     }
 
     private func evict(_ id: UInt64) {
-        guard let session = roster.first(where: { $0.pointee.id == id }), !session.pointee.mode.contains(.closing)
-        else { return }
+        guard let session = client(id) else { return }
         statistics.add(.evictedClients)
         session.pointee.details.isEvicted = true
         node.evictedClients.change(by: 1)
@@ -97,23 +97,21 @@ extension Executor {
         var id: UInt64
     }
 
-    /// Bytes of all clients; and those that may be closed, the largest last.
-    private func clientsBySize() -> (total: Int, closable: [Candidate]) {
+    /// Clients of all loops that may be closed, the largest last.
+    private func candidatesBySize() -> [Candidate] {
         let now = state.pointee.moment.wall
-        var total = 0
-        var closable: [Candidate] = []
+        var candidates: [Candidate] = []
         for executor in node.executors {
             executor.rosterLock.withLock {
-                for session in executor.roster where !session.pointee.details.isGone {
+                for session in executor.roster {
+                    let details = session.pointee.details
+                    if details.isGone || details.noEvict { continue }
                     let bytes = executor.memory(session, now: now).total
-                    total += bytes
-                    if session.pointee.details.noEvict { continue }
-                    closable.append(Candidate(bytes: bytes, loop: executor.index, id: session.pointee.id))
+                    candidates.append(Candidate(bytes: bytes, loop: executor.index, id: session.pointee.id))
                 }
             }
         }
-        closable.sort { $0.bytes < $1.bytes }
-        return (total, closable)
+        return candidates.sorted { $0.bytes < $1.bytes }
     }
 }
 
