@@ -476,14 +476,15 @@ struct scheduling {
     uint64_t slice, deadline, period;
 };
 
+static int thread_nice(void) { return getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid)); }
+
 static int set_scheduling(uint32_t policy, int32_t nice, uint64_t slice) {
     struct scheduling wanted = {.size = sizeof wanted, .policy = policy, .nice = nice, .slice = slice};
     return (int)syscall(SYS_sched_setattr, 0, &wanted, 0);
 }
 
 void cs_make_thread_prompt(void) {
-    int nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
-    set_scheduling(SCHED_OTHER, nice, 500 * 1000);
+    set_scheduling(SCHED_OTHER, thread_nice(), 500 * 1000);
 }
 
 // Whether the calling thread gives way.
@@ -495,7 +496,7 @@ void cs_give_way(void) {
 
 void cs_make_thread_low(void) {
     is_low = 1;
-    int nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid)) + 15;
+    int nice = thread_nice() + 15;
     set_scheduling(SCHED_BATCH, nice > 19 ? 19 : nice, 0);
 }
 

@@ -85,8 +85,7 @@ final class MemoryGauge: @unchecked Sendable {
     /// Bytes allocated beyond `limit`. Counts once per millisecond, or if the caller knows that much has been filled
     /// meanwhile.
     func excess(over limit: Int, now: Int64, looksAgain: Bool) -> Int {
-        cs_count_thread_memory()
-        return lock.withLock {
+        lock.withLock {
             if now != lookedAt || looksAgain {
                 lastAllocated = allocated
                 lookedAt = now

@@ -12,7 +12,6 @@ public final class Statistics: @unchecked Sendable {
     /// What a call adds to its command's histogram: 0 while latency-tracking is off.
     var histogramStep: UInt64 = 1
     private let commands: UnsafeMutablePointer<UInt64>
-    private let bytes: Int
     private let counters: UnsafeMutablePointer<UInt64>
 
     enum Counter: Int, CaseIterable {
@@ -29,15 +28,16 @@ public final class Statistics: @unchecked Sendable {
     init(commandCount: Int) {
         self.commandCount = commandCount
         // Half a megabyte, of which the commands that nobody uses take nothing.
-        bytes = max(1, commandCount) * Statistics.commandWords * 8
-        guard let pages = cs_map_pages(bytes) else { preconditionFailure("no memory for statistics") }
-        commands = pages.bindMemory(to: UInt64.self, capacity: bytes / 8)
+        let words = Statistics.wordCount(commandCount)
+        commands = cs_map_pages(words * 8)!.bindMemory(to: UInt64.self, capacity: words)
         counters = .allocate(capacity: Counter.allCases.count)
         counters.initialize(repeating: 0, count: Counter.allCases.count)
     }
 
+    private static func wordCount(_ commandCount: Int) -> Int { max(1, commandCount) * commandWords }
+
     deinit {
-        cs_unmap_pages(commands, bytes)
+        cs_unmap_pages(commands, Statistics.wordCount(commandCount) * 8)
         counters.deallocate()
     }
 

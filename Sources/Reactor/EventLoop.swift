@@ -82,8 +82,7 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private static func makeArena() -> UnsafeMutablePointer<UInt8> {
-        guard let pages = cs_map_pages(Limits.arenaBytes) else { preconditionFailure("no memory for an event loop") }
-        return pages.bindMemory(to: UInt8.self, capacity: Limits.arenaBytes)
+        cs_map_pages(Limits.arenaBytes)!.bindMemory(to: UInt8.self, capacity: Limits.arenaBytes)
     }
 
     /// Accepts clients from a listening socket. Before `run`.
