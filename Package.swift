@@ -55,7 +55,12 @@ let package = Package(
         layer("Scripting", ["Base", "CSystem", "CLua", "Commands"]),
         layer(
             "Node",
-            ["Base", "CSystem", "CLua", "RESP", "Causality", "Storage", "Keyspace", "Commands", "Scripting"]),
+            [
+                "Base", "CSystem", "CLua", "RESP", "Causality", "Cluster", "Storage", "Keyspace", "Commands",
+                "Scripting",
+            ]),
+        // Whole nodes on a simulated network, in one thread.
+        layer("NodeSimulation", ["Base", "Cluster", "Keyspace", "Node", "Simulation"]),
         layer("Reactor", ["Base", "CSystem"]),
         .executableTarget(
             name: "martlet-server", dependencies: ["Base", "CSystem", "Storage", "Keyspace", "Node", "Reactor"],
@@ -69,7 +74,7 @@ let package = Package(
             name: "RingTable", dependencies: ["Base", "Cluster"], path: "bench/RingTable", swiftSettings: settings),
         // A simulated network for members; swift run -c release GossipTable
         .target(
-            name: "ClusterSimulation", dependencies: ["Base", "Cluster"], path: "bench/ClusterSimulation",
+            name: "ClusterSimulation", dependencies: ["Base", "Cluster", "Simulation"], path: "bench/ClusterSimulation",
             swiftSettings: settings),
         .executableTarget(
             name: "GossipTable", dependencies: ["Base", "Cluster", "ClusterSimulation"], path: "bench/GossipTable",
@@ -121,7 +126,7 @@ let package = Package(
             "NodeTests",
             [
                 "Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands", "Node", "Scripting", "PayloadOracle",
-                "FileOracle", "FuzzCorpus", "Simulation", "Storage",
+                "FileOracle", "FuzzCorpus", "Simulation", "NodeSimulation", "Cluster", "Storage",
             ]),
     ]
 )

@@ -55,6 +55,11 @@ public struct LinkState: OptionSet, Sendable {
     public static let answered = LinkState(rawValue: 256)
     /// It has written more than is welcome: not read for a while (`LinkHandler.rested`).
     public static let slowed = LinkState(rawValue: 512)
+    /// Another node of the cluster is at the other end: `session` is not a client's. What it is sent never waits here
+    /// for `repliesWaitFor`, since the handler itself holds back what has to.
+    public static let peer = LinkState(rawValue: 1024)
+    /// Opened by this side (`LinkHandler.connect`), and not there yet.
+    public static let connecting = LinkState(rawValue: 2048)
 }
 
 /// What has become of what replies wait for.
@@ -79,6 +84,10 @@ open class LinkHandler {
     /// freed after the turn.
     public final var attend: (_ reading: Bool) -> Void = { _ in }
 
+    /// Set by the shell: opens a connection to an IP address, of the state `peer` and for a start `connecting`. Answers
+    /// without waiting for it; then comes `connected`, or `closed`. Nil: there is no way.
+    public final var connect: (_ host: String, _ port: UInt16) -> LinkPointer? = { _, _ in nil }
+
     /// Set by the shell in `attend`: the loop is to end.
     public final var isStopping = false
 
@@ -92,7 +101,10 @@ open class LinkHandler {
     /// Links that were slowed down and are not any more, while something came. Taken by the shell after `takeMail`.
     public final var rested: [LinkPointer] = []
 
-    /// A client connected. Set `session`; fill `output` or set `close` to refuse it.
+    /// A connection that this side opened is there.
+    open func connected(_ link: LinkPointer) {}
+
+    /// A client connected, or, with `LinkState.peer`, another node. Set `session`; fill `output` or set `close` to refuse it.
     open func opened(_ link: LinkPointer) {}
 
     /// `count` bytes arrived at `bytes`, which stay in place until `execute` returns.
@@ -102,7 +114,8 @@ open class LinkHandler {
     /// Runs everything parsed so far. The shell may reuse its arena afterwards.
     open func execute() {}
 
-    /// What the replies of this turn wait for before they may be sent, as a number for `standing`; 0: nothing.
+    /// The turn's commands have run, and what they left is about to be sent. Answers what replies wait for before
+    /// they may be, as a number for `standing`; 0: nothing.
     open func repliesWaitFor() -> UInt64 { 0 }
 
     /// How things stand with what replies wait for. Whoever brings it about wakes the shell.

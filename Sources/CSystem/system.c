@@ -215,25 +215,35 @@ long cs_raise_open_files(long wanted) {
     return (long)limit.rlim_cur;
 }
 
-int cs_listen_tcp(const char *address, int port, int backlog, int reuse) {
-    struct sockaddr_storage storage;
-    memset(&storage, 0, sizeof storage);
-    socklen_t length;
-    struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&storage;
-    if (strcmp(address, "*") == 0) address = "0.0.0.0";
-    if (strcmp(address, "::*") == 0) address = "::";
+// An IP address' socket address; answers its length, or 0.
+static socklen_t socket_address(const char *address, int port, struct sockaddr_storage *storage) {
+    memset(storage, 0, sizeof *storage);
+    struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
     if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
         v4->sin_family = AF_INET;
         v4->sin_port = htons((uint16_t)port);
-        length = sizeof *v4;
-    } else if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
+        return sizeof *v4;
+    }
+    if (inet_pton(AF_INET6, address, &v6->sin6_addr) == 1) {
         v6->sin6_family = AF_INET6;
         v6->sin6_port = htons((uint16_t)port);
-        length = sizeof *v6;
-    } else {
-        return -EINVAL;
+        return sizeof *v6;
     }
+    return 0;
+}
+
+// The same, where "*" and "::*" stand for any.
+static socklen_t local_address(const char *address, int port, struct sockaddr_storage *storage) {
+    if (strcmp(address, "*") == 0) address = "0.0.0.0";
+    if (strcmp(address, "::*") == 0) address = "::";
+    return socket_address(address, port, storage);
+}
+
+int cs_listen_tcp(const char *address, int port, int backlog, int reuse) {
+    struct sockaddr_storage storage;
+    socklen_t length = local_address(address, port, &storage);
+    if (!length) return -EINVAL;
     int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
     if (fd < 0) return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -245,6 +255,80 @@ int cs_listen_tcp(const char *address, int port, int backlog, int reuse) {
         return -reason;
     }
     return fd;
+}
+
+int cs_connect_start(const char *address, int port) {
+    struct sockaddr_storage storage;
+    socklen_t length = socket_address(address, port, &storage);
+    if (!length) return -EINVAL;
+    int fd = socket(storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (connect(fd, (struct sockaddr *)&storage, length) == 0 || errno == EINPROGRESS) return fd;
+    int reason = errno;
+    close(fd);
+    return -reason;
+}
+
+int cs_connect_result(int fd) {
+    int failure = 0;
+    socklen_t size = sizeof failure;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &size) ? errno : failure;
+}
+
+int cs_bind_udp(const char *address, int port) {
+    struct sockaddr_storage storage;
+    socklen_t length = local_address(address, port, &storage);
+    if (!length) return -EINVAL;
+    int fd = socket(storage.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), one = 1;
+    if (fd < 0) return -errno;
+    if (storage.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&storage, length) == 0) return fd;
+    int reason = errno;
+    close(fd);
+    return -reason;
+}
+
+int cs_send_datagram(int fd, const uint8_t *bytes, size_t count, const char *address, int port) {
+    struct sockaddr_storage storage;
+    socklen_t length = socket_address(address, port, &storage);
+    if (!length) return -EINVAL;
+    ssize_t sent = sendto(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, (struct sockaddr *)&storage, length);
+    return sent < 0 ? -errno : 0;
+}
+
+long cs_receive_datagram(int fd, uint8_t *bytes, size_t capacity, char *address, int *port) {
+    struct sockaddr_storage from;
+    socklen_t length = sizeof from;
+    ssize_t count = recvfrom(fd, bytes, capacity, MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+    if (count < 0) return -errno;
+    *port = 0;
+    strcpy(address, "?");
+    if (from.ss_family == AF_INET) {
+        struct sockaddr_in *v4 = (struct sockaddr_in *)&from;
+        inet_ntop(AF_INET, &v4->sin_addr, address, INET6_ADDRSTRLEN);
+        *port = ntohs(v4->sin_port);
+    } else if (from.ss_family == AF_INET6) {
+        struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&from;
+        inet_ntop(AF_INET6, &v6->sin6_addr, address, INET6_ADDRSTRLEN);
+        *port = ntohs(v6->sin6_port);
+    }
+    return count;
+}
+
+int cs_address_family(const char *address) {
+    struct sockaddr_storage storage;
+    if (!socket_address(address, 0, &storage)) return 0;
+    return storage.ss_family == AF_INET ? 4 : 6;
+}
+
+int cs_resolve(const char *name, char *address) {
+    struct addrinfo hints, *found = NULL;
+    memset(&hints, 0, sizeof hints);
+    hints.ai_socktype = SOCK_DGRAM;
+    if (getaddrinfo(name, NULL, &hints, &found)) return -1;
+    int failure = getnameinfo(found->ai_addr, found->ai_addrlen, address, INET6_ADDRSTRLEN, NULL, 0, NI_NUMERICHOST);
+    freeaddrinfo(found);
+    return failure ? -1 : 0;
 }
 
 static int wait_for(int fd, short events, int timeout_ms) {

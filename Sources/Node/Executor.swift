@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Cluster
 import Commands
 import Keyspace
 import RESP
@@ -119,6 +120,12 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var isLoading = false
     /// The node's, which outlives its executors.
     unowned(unsafe) let snapshots: Snapshots
+    /// What is known of the cluster, as of this turn; nil outside one.
+    private(set) var cluster: ClusterView?
+    /// `ClusterKeeper.version` of it; 0 outside a cluster.
+    private var clusterVersion: UInt64 = 0
+    private var clusterKeeper: ClusterKeeper?
+    private(set) var peers: Peers!
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -153,6 +160,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         super.init()
         state.initialize(to: CallState(keyspace: node.keyspace, seed: seed))
         scripts = ScriptRunner(self)
+        peers = Peers(self)
         prepareState(state)
         apply()
     }
@@ -187,10 +195,29 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         state.pointee.moment = Moment(
             wall: now, stamp: AccessStamp.fresh(frequency: state.pointee.countsFrequency, now: now))
         if _slowPath(node.configuration.version != settingsVersion) { refresh() }
+        if _slowPath(clusterVersion != 0), let clusterKeeper, clusterKeeper.version != clusterVersion {
+            adoptCluster(clusterKeeper)
+        }
+    }
+
+    /// The node is one of a cluster's. Before the loop runs.
+    func join(_ keeper: ClusterKeeper, seed: UInt64) {
+        clusterKeeper = keeper
+        keeper.connect(wake: { [unowned(unsafe) self] in wake() })
+        peers.join(keeper, seed: seed)
+        adoptCluster(keeper)
+    }
+
+    private func adoptCluster(_ keeper: ClusterKeeper) {
+        clusterVersion = keeper.version
+        let view = keeper.view
+        cluster = view
+        peers.adopt(view)
     }
 
     public override func takeMail() {
         let now = state.pointee.moment.wall
+        if _slowPath(clusterVersion != 0) { peers.turnBegan() }
         if _slowPath(inbox.hasLetters) { takeLetters() }
         for work in mailbox.take() { work(self) }
         if _slowPath(pushes.areUnfinished) { finishPushes() }
@@ -209,6 +236,10 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         statistics.raise(.longestTurn, to: monotonic &- turnStarted)
         node.reclaimer.leave(index)
         var sleep = sleepTime(monotonic)
+        if _slowPath(clusterVersion != 0) {
+            let wait = peers.sleepTime(monotonic)
+            if wait != .max { sleep = sleep < 0 ? Int32(clamping: wait) : min(sleep, Int32(clamping: wait)) }
+        }
         if _slowPath(broadcasts.arePending) { sendBroadcasts() }
         if _slowPath(pushes.areUnfinished) { finishPushes() }
         if _slowPath(clientEviction.limit > 0), let wait = lookAtClientMemory(monotonic) {
@@ -281,7 +312,14 @@ public final class Executor: LinkHandler, @unchecked Sendable {
 
     public override func received(
         _ link: LinkPointer, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, own: Bool
-    ) { parse(link, bytes, count, own: own) }
+    ) {
+        if _slowPath(link.pointee.state.contains(.peer)) {
+            return peers.received(link, ByteView(UnsafePointer(bytes), count))
+        }
+        parse(link, bytes, count, own: own)
+    }
+
+    public override func connected(_ link: LinkPointer) { peers.connected(link) }
 
     public override func execute() {
         runBatch()
@@ -290,14 +328,21 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func repliesWaitFor() -> UInt64 {
-        guard let persistence else { return 0 }
-        commitRecord()
-        return persistence.turnEnded(clients: dirty.count, refusals: refusalsAtTurn)
+        var number: UInt64 = 0
+        if let persistence {
+            commitRecord()
+            number = persistence.turnEnded(clients: dirty.count, refusals: refusalsAtTurn)
+        }
+        peers.turnEnds(waitingFor: number)
+        return number
     }
 
     /// A reply of this turn tells of what was changed in an earlier one, or on another loop: it waits for the log even
     /// while writes are refused.
     func tellsOfChange() { refusalsAtTurn = 0 }
+
+    /// Other nodes wait for what the log makes durable.
+    public var peersWaitForLog: Bool { peers.hasWaiting }
 
     public override func standing(of number: UInt64) -> WaitStanding {
         persistence?.standing(of: number) ?? .reached
@@ -310,12 +355,14 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func sent(_ link: LinkPointer, _ count: Int) {
+        if _slowPath(link.pointee.state.contains(.peer)) { return peers.sent(link) }
         statistics.add(.writes)
         statistics.add(.outputBytes, count)
         if let session = session(link) { publish(session) }
     }
 
     public override func opened(_ link: LinkPointer) {
+        if link.pointee.state.contains(.peer) { return peers.accepted(link) }
         statistics.add(.connectionsReceived)
         if node.clientConnected() > settings.maxClients {
             node.clientDisconnected()
@@ -364,6 +411,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func closed(_ link: LinkPointer) {
+        if link.pointee.state.contains(.peer) { return peers.closed(link) }
         forgetSlowed(link)
         guard let session = session(link) else { return }
         leave(session)

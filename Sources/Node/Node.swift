@@ -47,6 +47,8 @@ public final class Node: @unchecked Sendable {
     public let startedAt: Int64
     /// The port that is listened on; the shell sets it when it knows.
     public var port = 0
+    /// Nil outside a cluster; set before the loops run (`openCluster`).
+    public internal(set) var cluster: ClusterKeeper?
 
     /// DEBUG SET-ACTIVE-EXPIRE: whether keys past their deadline are removed without being asked for.
     let activeExpiry = Switch(on: true)

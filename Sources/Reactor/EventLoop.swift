@@ -57,10 +57,13 @@ public final class EventLoop: @unchecked Sendable {
     public struct Listener {
         public let descriptor: Int32
         public let isTCP: Bool
+        /// For other nodes of the cluster, not for clients.
+        public let isForPeers: Bool
 
-        public init(descriptor: Int32, isTCP: Bool) {
+        public init(descriptor: Int32, isTCP: Bool, isForPeers: Bool = false) {
             self.descriptor = descriptor
             self.isTCP = isTCP
+            self.isForPeers = isForPeers
         }
     }
 
@@ -79,6 +82,7 @@ public final class EventLoop: @unchecked Sendable {
         stopFlag.initialize(to: 0)
         _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, wakeDescriptor, CS_EPOLLIN, EventLoop.wakeTag)
         handler.attend = { [unowned(unsafe) self] in attend(reading: $0) }
+        handler.connect = { [unowned(unsafe) self] in connect($0, $1) }
     }
 
     private static func makeArena() -> UnsafeMutablePointer<UInt8> {
@@ -93,7 +97,7 @@ public final class EventLoop: @unchecked Sendable {
         _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, listener.descriptor, CS_EPOLLIN, tag)
     }
 
-    /// Has the loop accept from these TCP listeners only, from its next turn on; it closes the old ones.
+    /// Has the loop accept clients from these TCP listeners only, from its next turn on; it closes the old ones.
     /// From any thread.
     public func replaceTCPListeners(_ listeners: [Listener]) {
         exchange.withLock {
@@ -109,7 +113,7 @@ public final class EventLoop: @unchecked Sendable {
             return replacement
         }
         guard let new else { return }
-        for (i, old) in listeners.enumerated() where old.isTCP && old.descriptor >= 0 {
+        for (i, old) in listeners.enumerated() where old.isTCP && !old.isForPeers && old.descriptor >= 0 {
             Glibc.close(old.descriptor)
             listeners[i] = Listener(descriptor: -1, isTCP: true)
         }
@@ -237,6 +241,7 @@ public final class EventLoop: @unchecked Sendable {
         let descriptor = Int(tag & 0xffff_ffff)
         // An event of a link that this turn has already closed, its number perhaps taken by another.
         guard let link = links[descriptor], link.pointee.registration == UInt32(tag >> 32) else { return }
+        if _slowPath(link.pointee.state.contains(.connecting)) { return finishConnecting(link, mask) }
         if mask & CS_EPOLLOUT != 0 && link.pointee.state.contains(.congested) { handler.markDirty(link) }
         if mask & ~CS_EPOLLOUT != 0 { read(link) }
         // The end of input is not announced again: read on until it is met.
@@ -251,20 +256,40 @@ public final class EventLoop: @unchecked Sendable {
             let descriptor = cs_accept(listener.descriptor)
             if descriptor < 0 { return }
             if listener.isTCP { cs_configure_tcp(descriptor, Int32(keepalive())) }
-            open(descriptor)
+            handler.opened(open(descriptor, listener.isForPeers ? .peer : []))
         }
     }
 
-    private func open(_ descriptor: Int32) {
+    /// What comes before the caller is done with the link waits for the next turn.
+    private func connect(_ host: String, _ port: UInt16) -> LinkPointer? {
+        let descriptor = cs_connect_start(host, Int32(port))
+        if descriptor < 0 { return nil }
+        cs_configure_tcp(descriptor, Int32(keepalive()))
+        return open(descriptor, [.peer, .connecting])
+    }
+
+    private func finishConnecting(_ link: LinkPointer, _ mask: UInt32) {
+        if link.pointee.state.contains(.close) { return }
+        if cs_connect_result(link.pointee.descriptor) != 0 || mask & CS_EPOLLOUT == 0 {
+            link.pointee.state.insert(.close)
+            return handler.markDirty(link)
+        }
+        link.pointee.state.remove(.connecting)
+        handler.connected(link)
+        if mask & ~CS_EPOLLOUT != 0 && !link.pointee.state.contains(.unread) { queueUnread(link) }
+    }
+
+    private func open(_ descriptor: Int32, _ state: LinkState) -> LinkPointer {
         registrations = (registrations &+ 1) & 0x7fff_ffff
         let link = LinkPointer.allocate(capacity: 1)
         link.initialize(to: Link(descriptor: descriptor, registration: registrations))
+        link.pointee.state = state
         if Int(descriptor) >= linkCapacity { growLinks(Int(descriptor)) }
         links[Int(descriptor)] = link
         let mask = CS_EPOLLIN | CS_EPOLLOUT | CS_EPOLLRDHUP | CS_EDGE_TRIGGERED
         let tag = UInt64(registrations) << 32 | UInt64(UInt32(bitPattern: descriptor))
-        handler.opened(link)
         _ = cs_epoll_control(epoll, EPOLL_CTL_ADD, descriptor, mask, tag)
+        return link
     }
 
     private func growLinks(_ descriptor: Int) {
@@ -313,7 +338,8 @@ public final class EventLoop: @unchecked Sendable {
 
     /// Inside an interrupted turn: whether the link has to be read later.
     private func postpones(_ link: LinkPointer) -> Bool {
-        if readsNested && !link.pointee.state.contains(.held) { return false }
+        // A peer's request may need what the long command holds.
+        if readsNested && link.pointee.state.isDisjoint(with: [.held, .peer]) { return false }
         if !link.pointee.state.contains(.unread) { queueUnread(link) }
         return true
     }
@@ -390,7 +416,9 @@ public final class EventLoop: @unchecked Sendable {
             link.pointee.state.remove(.dirty)
             if link.pointee.state.contains(.waiting) {
                 waitAnew(link, number)
-            } else if number == 0 || link.pointee.state.contains(.close) || link.pointee.output.isEmpty {
+            } else if number == 0 || !link.pointee.state.isDisjoint(with: [.close, .peer])
+                || link.pointee.output.isEmpty
+            {
                 handler.markDirty(link)
             } else {
                 link.pointee.state.insert(.waiting)

@@ -18,6 +18,7 @@ final class Server: @unchecked Sendable {
         self.configuration = configuration
         try takeUp(configuration)
         settings = configuration.settings
+        if settings.cluster.isEnabled { throw StartError(text: "cluster-enabled: this version has no cluster yet") }
         port = Int32(settings.port)
         stopDescriptor = cs_eventfd()
         log = try LogFile(path: settings.logFile, configuration)

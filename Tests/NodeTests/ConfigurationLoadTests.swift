@@ -117,7 +117,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "replicaof 127.0.0.1 1", "cluster-enabled yes", "tls-port 1", "loadmodule x",
+        "replicaof 127.0.0.1 1", "tls-port 1", "loadmodule x",
     ])
     func whatCannotBeHereIsRefusedAtStart(_ line: String) {
         let scratch = Scratch()

@@ -1,5 +1,6 @@
 import Base
 import Cluster
+import Simulation
 
 /// What the simulated network does to datagrams. Times in milliseconds.
 public struct GossipFaults: Sendable {

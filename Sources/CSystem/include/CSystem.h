@@ -250,6 +250,20 @@ long cs_raise_open_files(long wanted);
 /// Listens on a TCP address (IPv4 or IPv6 text, "*" and "::*" for any). With reuse, several sockets
 /// share the port (SO_REUSEPORT). Answers the descriptor, or -errno.
 int cs_listen_tcp(const char *address, int port, int backlog, int reuse);
+/// Begins to connect to an IP address, without waiting. Answers the descriptor, or -errno.
+int cs_connect_start(const char *address, int port);
+/// What has come of it: 0, or an errno.
+int cs_connect_result(int fd);
+/// A socket for datagrams at a TCP listener's kind of address. Answers the descriptor, or -errno.
+int cs_bind_udp(const char *address, int port);
+/// Sends a datagram to an IP address, if that is possible at once. Answers 0, or -errno.
+int cs_send_datagram(int fd, const uint8_t *bytes, size_t count, const char *address, int port);
+/// Takes a datagram, and who sent it (text of at most 46 bytes). Answers its length, or -errno.
+long cs_receive_datagram(int fd, uint8_t *bytes, size_t capacity, char *address, int *port);
+/// The first IP address of a name (text of at most 46 bytes); an IP address is its own. Answers 0, or -1. May block.
+int cs_resolve(const char *name, char *address);
+/// Whether text is an IP address: 4, 6, or 0.
+int cs_address_family(const char *address);
 /// Connects to a host (name or address); answers the descriptor, or -1. May block for the name, and for so long.
 int cs_connect_tcp(const char *host, int port, int timeout_ms);
 /// Sends everything; answers 0, or -1 if it fails or nothing could be sent for so long.

@@ -21,7 +21,7 @@ struct PeerFrameParser: ~Copyable {
 
     mutating func append(_ bytes: ByteView) {
         if taken == buffer.count {
-            buffer.truncate(to: 0)
+            buffer.empty()
             taken = 0
         } else if taken > 64 * 1024 && taken > buffer.count / 2 {
             buffer.copy(taken..<buffer.count, to: 0)
@@ -82,7 +82,7 @@ struct PeerFrameWriter: ~Copyable {
         precondition(count <= output.count)
         sent += count
         if sent == buffer.count {
-            buffer.truncate(to: 0)
+            buffer.empty()
             sent = 0
         } else if start == nil && sent > 64 * 1024 && sent > buffer.count / 2 {
             buffer.copy(sent..<buffer.count, to: 0)
@@ -118,5 +118,12 @@ struct PeerFrameWriter: ~Copyable {
         let sum = CRC32C.checksum(buffer.view.slice(start + 8, buffer.count))
         buffer.replace(at: start + 4, littleEndian: sum)
         self.start = nil
+    }
+}
+
+extension ByteBuffer {
+    /// Empty, and with no more room than what usually comes needs: a long message does not stay for good.
+    fileprivate mutating func empty() {
+        if capacity > 1 << 20 { self = ByteBuffer(capacity: 512) } else { truncate(to: 0) }
     }
 }

@@ -23,7 +23,7 @@ public struct PeerSessionOptions: Sendable {
     public var backOffMax: Int64 = 10_000
     /// A session that held so long begins with the first figure again.
     public var stableAfter: Int64 = 10_000
-    /// Bytes that wait to be sent, before the session stands and after.
+    /// Bytes that wait to be sent, before the session stands and after; one message may be longer.
     public var queueBytesMax = 8 << 20
 
     public init() {}
@@ -56,6 +56,8 @@ public struct PeerSession: ~Copyable {
     public private(set) var nextDeadline = Int64.max
     private let identity: PeerIdentity
     private var channel: PeerChannel?
+    /// The last one that ended: messages that it has lent lie in it.
+    private var ended: PeerChannel?
     private var random: PRNG
     private var failures = 0
     private var readySince: Int64 = 0
@@ -98,7 +100,7 @@ public struct PeerSession: ~Copyable {
         switch state {
         case .idle, .backingOff: return false
         case .connecting, .greeting:
-            if message.payload.count > PeerChannel.payloadBytesUsual || queue.count + bytes > options.queueBytesMax {
+            if message.payload.count > PeerChannel.payloadBytesUsual || !hasRoom(for: bytes, behind: queue.count) {
                 return false
             }
             queued.append(message.kind == .request ? now + Int64(message.timeLeft) : .max)
@@ -106,12 +108,17 @@ public struct PeerSession: ~Copyable {
             return true
         case .ready:
             let waiting = asked { $0.waiting } ?? 0
-            if message.payload.count > PeerChannel.payloadBytesUsual || waiting + bytes > options.queueBytesMax {
+            if message.payload.count > PeerChannel.payloadBytesUsual || !hasRoom(for: bytes, behind: waiting) {
                 return false
             }
             channel?.append(message)
             return true
         }
+    }
+
+    /// Where nothing waits, there is room for a message of any size.
+    private func hasRoom(for bytes: Int, behind waiting: Int) -> Bool {
+        waiting == 0 || waiting + bytes <= options.queueBytesMax
     }
 
     /// At the end of a turn.
@@ -131,7 +138,8 @@ public struct PeerSession: ~Copyable {
         fail(.disconnected, now, &directives)
     }
 
-    /// The connection has delivered bytes; lends messages, in order.
+    /// The connection has delivered bytes; lends messages, in order. They stay where they are until the next call, or
+    /// until the session connects anew.
     public mutating func received(
         _ bytes: ByteView, now: Int64, into directives: inout [PeerDirective], deliver: (PeerMessage) -> Void
     ) {
@@ -159,6 +167,7 @@ public struct PeerSession: ~Copyable {
     }
 
     private mutating func connect(_ now: Int64, _ directives: inout [PeerDirective]) {
+        ended = nil
         state = .connecting
         nextDeadline = now + options.connectTimeout
         directives.append(.connect(address))
@@ -196,7 +205,7 @@ public struct PeerSession: ~Copyable {
         if state == .ready && now - readySince >= options.stableAfter { failures = 0 }
         directives.append(.lost(error, unsent: queued.count))
         forgetQueued()
-        channel = nil
+        ended = channel.take()
         state = .backingOff
         nextDeadline = now + backOff(error)
         failures += 1

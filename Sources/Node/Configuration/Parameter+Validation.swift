@@ -1,4 +1,5 @@
 import Base
+import CSystem
 
 extension Parameter {
     /// The normal form of a value given by a configuration file's words, or Redis' text of refusal.
@@ -109,6 +110,10 @@ extension TextRule {
             if !text.utf8.allSatisfy(TextRule.isHostnameByte) {
                 throw Refusal(text: "Hostnames may only contain alphanumeric characters, hyphens or dots")
             }
+        case .address:
+            if !text.isEmpty && cs_address_family(text) == 0 { throw Refusal(text: "argument must be an IP address") }
+        case .clusterName, .seeds, .replication, .readQuorum, .writeQuorum, .label:
+            if let refusal = ClusterSettings.refusal(of: text, self) { throw Refusal(text: refusal) }
         }
         return text
     }

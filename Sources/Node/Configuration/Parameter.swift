@@ -27,6 +27,8 @@ struct Parameter: Sendable {
         static let protected = Flags(rawValue: 2)
         /// Left out of CONFIG GET's patterns.
         static let hidden = Flags(rawValue: 4)
+        /// CONFIG GET says only whether it is set.
+        static let secret = Flags(rawValue: 8)
     }
 
     enum Use: Sendable {
@@ -68,6 +70,10 @@ enum TextRule: Sendable {
     case directory
     case titleTemplate
     case hostname
+    /// An IP address, or nothing.
+    case address
+    /// Of the cluster.
+    case clusterName, seeds, replication, readQuorum, writeQuorum, label
 }
 
 /// Parameters of several words.

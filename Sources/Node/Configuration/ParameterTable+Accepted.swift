@@ -1,3 +1,5 @@
+import Cluster
+
 extension ParameterTable {
     private static let noReplication = "this version has no replication yet"
     private static let encryption = Parameter.Use.refused(
@@ -69,15 +71,15 @@ extension ParameterTable {
     ]
 
     static let clusterParameters = [
-        Parameter("cluster-enabled", .yesNo, "no", .immutable, .refused("this version has no cluster yet")),
-        Parameter("cluster-config-file", .text(.any), "nodes.conf", .immutable, .accepted),
-        Parameter("cluster-node-timeout", .integer(natural), "15000", [], .accepted),
-        Parameter("cluster-port", .integer(portNumber), "0", .immutable, .accepted),
-        Parameter("cluster-announce-ip", .text(.any), "", [], .accepted),
+        Parameter("cluster-enabled", .yesNo, "no", .immutable),
+        Parameter("cluster-config-file", .text(.notEmptyNotPath), "nodes.conf", .immutable),
+        Parameter("cluster-node-timeout", .integer(natural), "15000"),
+        Parameter("cluster-port", .integer(portNumber), "0", .immutable),
+        Parameter("cluster-announce-ip", .text(.address), ""),
         Parameter("cluster-announce-hostname", .text(.hostname), "", [], .accepted),
-        Parameter("cluster-announce-port", .integer(portNumber), "0", [], .accepted),
+        Parameter("cluster-announce-port", .integer(portNumber), "0"),
         Parameter("cluster-announce-tls-port", .integer(portNumber), "0", [], .accepted),
-        Parameter("cluster-announce-bus-port", .integer(portNumber), "0", [], .accepted),
+        Parameter("cluster-announce-bus-port", .integer(portNumber), "0"),
         Parameter("cluster-migration-barrier", .integer(naturalInt32), "1", [], .accepted),
         Parameter(
             "cluster-replica-validity-factor", alias: "cluster-slave-validity-factor", .integer(naturalInt32), "10",
@@ -90,6 +92,17 @@ extension ParameterTable {
         Parameter("cluster-link-sendbuf-limit", .memory(bytes), "0", [], .accepted),
         Parameter(
             "cluster-preferred-endpoint-type", .choice(["ip", "hostname", "unknown-endpoint"]), "ip", [], .accepted),
+        // Those that Redis does not have (docs/configuration.md).
+        Parameter("cluster-name", .text(.clusterName), "martlet", [.immutable, .hidden]),
+        Parameter("cluster-seeds", .text(.seeds), "", [.immutable, .hidden]),
+        Parameter("cluster-secret", .text(.any), "", [.immutable, .hidden, .secret]),
+        Parameter("cluster-secret-file", .text(.any), "", [.immutable, .hidden]),
+        Parameter("cluster-replication", .text(.replication), "3", [.immutable, .hidden]),
+        Parameter("cluster-read-quorum", .text(.readQuorum), "quorum", [.immutable, .hidden]),
+        Parameter("cluster-write-quorum", .text(.writeQuorum), "quorum", [.immutable, .hidden]),
+        Parameter("node-weight", .integer(0...Int64(Member.weightMax)), "0", [.immutable, .hidden]),
+        Parameter("rack", .text(.label), "", [.immutable, .hidden]),
+        Parameter("datacenter", .text(.label), "", [.immutable, .hidden]),
     ]
 
     static let encryptionParameters = [

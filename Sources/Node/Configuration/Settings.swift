@@ -119,6 +119,8 @@ public final class Settings: Sendable {
     /// As given, relative to `directory`; empty: none.
     public let aclFile: String
 
+    public let cluster: ClusterSettings
+
     // Encodings.
     public let hashMaxListpackEntries: Int
     public let hashMaxListpackValue: Int
@@ -204,6 +206,7 @@ public final class Settings: Sendable {
         aclLogLength = values.integer("acllog-max-len")
         aclAllowsChannels = values.text("acl-pubsub-default") == "allchannels"
         aclFile = values.text("aclfile")
+        cluster = ClusterSettings(values)
         hashMaxListpackEntries = values.integer("hash-max-listpack-entries")
         hashMaxListpackValue = values.integer("hash-max-listpack-value")
         listMaxListpackSize = values.integer("list-max-listpack-size")

@@ -62,6 +62,7 @@ struct Values: Sendable, Equatable {
     /// What CONFIG GET answers; Redis leaves `n` out once `A` is there.
     func shown(_ index: Int) -> String {
         let text = texts[index]
+        if ParameterTable.all[index].flags.contains(.secret) && !text.isEmpty { return "***" }
         if case .words(.keyspaceEvents) = ParameterTable.all[index].kind, text.hasPrefix("A") {
             return text.filter { $0 != "n" }
         }

@@ -199,8 +199,8 @@ public final class Persistence: @unchecked Sendable {
         cs_store_release_u32(flags + Flag.ended, 1)
     }
 
-    /// Writes what there is, and syncs it if that is due.
-    func step() {
+    /// Writes what there is, and syncs it if that is due. `run` does it; without a thread, whoever plays one.
+    public func step() {
         let now = cs_monotonic_ns()
         write()
         switch policy {

@@ -1,9 +1,11 @@
 /// What will happen, by time; of one time in the order in which it was added. A binary heap.
-struct EventQueue<Event> {
+public struct EventQueue<Event> {
     private var heap: [(time: Int64, number: UInt64, event: Event)] = []
     private var number: UInt64 = 0
 
-    mutating func add(_ event: Event, at time: Int64) {
+    public init() {}
+
+    public mutating func add(_ event: Event, at time: Int64) {
         heap.append((time, number, event))
         number += 1
         var i = heap.count - 1
@@ -13,8 +15,11 @@ struct EventQueue<Event> {
         }
     }
 
+    /// When the first event is; nil if there is none.
+    public var first: Int64? { heap.first?.time }
+
     /// The first event, if it is not later than that.
-    mutating func next(upTo end: Int64) -> (Int64, Event)? {
+    public mutating func next(upTo end: Int64) -> (Int64, Event)? {
         guard let first = heap.first, first.time <= end else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty {

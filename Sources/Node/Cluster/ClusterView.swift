@@ -1,0 +1,82 @@
+import Cluster
+
+/// What a node knows of its cluster at one moment: the ring, who is on it, who answers. Immutable; each loop holds the
+/// newest one for a turn (`Executor.cluster`).
+///
+/// Members are spoken of by their index in `members`, which is also their index on the ring.
+public final class ClusterView: Sendable {
+    /// Higher in each view of a run of the server.
+    public let number: UInt64
+    /// Before that there are no members, not even this one.
+    public let isFounded: Bool
+    /// This node's.
+    public let id: NodeID
+    /// This node's index; -1 before the founding.
+    public let own: Int
+    public let ring: Ring
+    public let version: RingVersion
+    /// This node, and those that nobody suspects.
+    public let reachable: NodeSet
+    /// Of each member.
+    public let liveness: [Liveness]
+    /// Replicas that each slot has: N, or how many nodes there are.
+    public let replicaCount: Int
+    /// This node's rank in each slot's preference list; 255: it is none of the slot's replicas.
+    private let ownRanks: [UInt8]
+
+    public var members: [Member] { ring.members }
+
+    init(_ membership: borrowing Membership, replication: Replication, previous: ClusterView?) {
+        number = (previous?.number ?? 0) + 1
+        isFounded = membership.isFounded
+        id = membership.id
+        let members = isFounded ? membership.members.filter { $0.state == .up } : []
+        let previousRing = previous?.ring
+        if let previous, let previousRing, previousRing.members == members {
+            ring = previousRing
+            (version, own, ownRanks) = (previous.version, previous.own, previous.ownRanks)
+        } else {
+            ring = Ring(members, replication: replication)
+            version = RingVersion(epoch: 1, digest: ring.digest)
+            own = ring.index(id) ?? -1
+            ownRanks = Self.ranks(of: own, on: ring)
+        }
+        replicaCount = ring.replicaCount
+        reachable = membership.reachable(on: ring)
+        liveness = ring.members.map { membership.liveness(of: $0.id) ?? .down }
+    }
+
+    private static func ranks(of node: Int, on ring: Ring) -> [UInt8] {
+        (0..<16384).map { slot in
+            for rank in 0..<ring.replicaCount where ring.replica(slot, rank) == node { return UInt8(rank) }
+            return 255
+        }
+    }
+
+    /// The slot's replica of this rank; 0 is its coordinator while that can be reached.
+    @inline(__always)
+    public func replica(_ slot: Int, _ rank: Int) -> Int { ring.replica(slot, rank) }
+
+    /// This node's rank among the slot's replicas; nil if it is none of them.
+    @inline(__always)
+    public func ownRank(_ slot: Int) -> Int? {
+        let rank = ownRanks[slot]
+        return rank == 255 ? nil : Int(rank)
+    }
+
+    @inline(__always)
+    public func isReachable(_ member: Int) -> Bool { reachable.contains(member) }
+
+    /// Who coordinates the slot's writes now: the first replica that can be reached; nil: none of them can.
+    @inline(__always)
+    public func coordinator(_ slot: Int) -> Int? {
+        for rank in 0..<replicaCount {
+            let member = ring.replica(slot, rank)
+            if reachable.contains(member) { return member }
+        }
+        return nil
+    }
+
+    /// Nil if there is no such member.
+    public func index(_ id: NodeID) -> Int? { ring.index(id) }
+}

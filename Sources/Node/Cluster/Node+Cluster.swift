@@ -1,0 +1,103 @@
+import Base
+import CSystem
+import Cluster
+
+/// Where others reach a node.
+public struct ClusterAddress: Sendable {
+    /// An IP address.
+    public var host: String
+    public var clientPort: Int
+    public var peerPort: Int
+
+    public init(host: String, clientPort: Int, peerPort: Int) {
+        (self.host, self.clientPort, self.peerPort) = (host, clientPort, peerPort)
+    }
+}
+
+extension Node {
+    /// Makes this node one of its cluster: as whom it was before, or as a new one. Before any loop runs.
+    /// - Parameters:
+    ///   - secret: the shared one, from wherever it is kept.
+    ///   - now: ms of a monotonic clock.
+    public func openCluster(_ address: ClusterAddress, secret: [UInt8], now: Int64) throws(ClusterStartError) {
+        let settings = configuration.settings.cluster
+        let file = try ClusterFile(doors.files, directory: configuration.settings.directory, name: settings.fileName)
+        let restored = try file.read()
+        var random = PRNG(seed: Self.number(doors.secretBytes(8)))
+        let identity = try Self.identity(settings, address, restored, usual: usualWeight, &random)
+        if let restored { try Self.check(settings, restored, identity, in: file.path) }
+        let key = ClusterKey(cluster: settings.name, secret: secret)
+        let membership = Membership(
+            identity: identity, clusterName: settings.name, secret: secret, seeds: settings.seeds, restored: restored,
+            options: settings.membershipOptions, seed: random.next(), now: now)
+        let state = membership.state
+        do throws(DiskError) {
+            // Nobody hears of an id or an incarnation that may come again.
+            try file.write(state)
+        } catch {
+            throw ClusterStartError("cannot write \(file.path): \(error)")
+        }
+        let keeper = ClusterKeeper(
+            membership, file, key: key, replication: settings.replication, report: doors.log)
+        cluster = keeper
+        for executor in executors { executor.join(keeper, seed: random.next()) }
+    }
+
+    private static func number(_ bytes: [UInt8]) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+
+    private static func identity(
+        _ settings: ClusterSettings, _ address: ClusterAddress, _ restored: MembershipState?, usual: UInt16,
+        _ random: inout PRNG
+    ) throws(ClusterStartError) -> Member {
+        func port(_ port: Int, _ what: String) throws(ClusterStartError) -> UInt16 {
+            guard let number = UInt16(exactly: port), number > 0 else {
+                throw ClusterStartError("a cluster's node needs \(what) from 1 to 65535, not \(port)")
+            }
+            return number
+        }
+        let old = restored?.members.first { $0.id == restored?.id }
+        let weight = settings.weight > 0 ? UInt16(settings.weight) : old?.weight ?? usual
+        return Member(
+            id: restored?.id ?? NodeID(random: &random), host: address.host,
+            clientPort: try port(address.clientPort, "a port for clients"),
+            peerPort: try port(address.peerPort, "a port for other nodes (cluster-port)"), weight: weight,
+            rack: settings.rack, datacenter: settings.datacenter)
+    }
+
+    /// By cores, and by gigabytes of memory where there are fewer than two for each core.
+    private var usualWeight: UInt16 {
+        let gigabytes = doors.process().memoryBytes >> 30
+        return UInt16(min(max(min(Int(cs_available_cpus()), gigabytes / 2), 1), Int(Member.weightMax)))
+    }
+
+    /// What has made the ring stays as it is, and so does the cluster.
+    private static func check(
+        _ settings: ClusterSettings, _ restored: MembershipState, _ identity: Member, in path: String
+    ) throws(ClusterStartError) {
+        if restored.clusterName != settings.name {
+            throw ClusterStartError(
+                "\(path) is of the cluster '\(restored.clusterName)', and cluster-name is '\(settings.name)'")
+        }
+        guard restored.founding != 0, let old = restored.members.first(where: { $0.id == restored.id }) else { return }
+        func check(_ name: String, _ old: String, _ new: String) throws(ClusterStartError) {
+            if old == new { return }
+            throw ClusterStartError(
+                "\(name) is '\(new)', but was '\(old)' when the cluster was founded: its ring is fixed (\(path))")
+        }
+        try check("node-weight", "\(old.weight)", "\(identity.weight)")
+        try check("rack", old.rack, identity.rack)
+        try check("datacenter", old.datacenter, identity.datacenter)
+    }
+
+    /// CONFIG SET: what others have been told of this node is not changed while it runs. Answers why not.
+    public func refuseClusterChange(_ old: Settings, _ new: Settings) -> String? {
+        if cluster == nil { return nil }
+        let (old, new) = (old.cluster, new.cluster)
+        let text = "cannot be changed while the cluster runs"
+        if old.announcedHost != new.announcedHost { return "cluster-announce-ip: \(text)" }
+        if old.announcedPort != new.announcedPort { return "cluster-announce-port: \(text)" }
+        if old.announcedPeerPort != new.announcedPeerPort { return "cluster-announce-bus-port: \(text)" }
+        if old.nodeTimeout != new.nodeTimeout { return "cluster-node-timeout: \(text)" }
+        return nil
+    }
+}

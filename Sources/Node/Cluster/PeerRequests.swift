@@ -1,0 +1,21 @@
+import Base
+import Cluster
+
+/// Where a request came from, for `Peers.respond`. Means nothing any more once the connection has ended, and does no
+/// harm then.
+public struct PeerReturn: Equatable, Sendable {
+    let place: UInt32
+    let generation: UInt32
+}
+
+/// Who is told what comes from other nodes. All calls are made on the loop's own thread, between commands; payloads lie
+/// where they do until the call returns. Within a call `Peers.request` and `respond` may be called.
+protocol PeerRequests: AnyObject {
+    /// A member answered a request of this loop.
+    func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView)
+    /// What this loop has asked of a member and what was not answered will not be. It may have had an effect or not.
+    func lost(_ member: Int)
+    /// A member asks for something. `Peers.respond` answers, in this turn or a later one.
+    /// - Parameter timeLeft: ms that the member still waited when it sent this.
+    func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn)
+}

@@ -1,0 +1,41 @@
+import Base
+import Cluster
+import Node
+import Simulation
+
+/// A server of the simulated cluster: a node, its loops, its disk. What it was before a crash is gone, its disk is not.
+public final class SimulatedServer {
+    public let index: Int
+    public let host: String
+    public static let clientPort = 6379
+    public static let peerPort = 16379
+    /// Nil while it is down.
+    public internal(set) var node: Node?
+    public internal(set) var files: SimulatedFileSystem
+    /// How far its wall clock is ahead, microseconds.
+    public var skew: Int64 = 0
+    /// What its log was told, over all its lives.
+    public var lines: [String] { log.lines }
+    var loops: [SimulatedLoop] = []
+    /// Which of its lives this is: what is due for an earlier one is not done.
+    var life = 0
+    var gossipAt = Int64.max
+    let log = SimulatedLog()
+
+    init(_ index: Int, files: SimulatedFileSystem) {
+        self.index = index
+        self.files = files
+        host = "10.0.\(index / 250).\(index % 250 + 1)"
+    }
+
+    public var isRunning: Bool { node != nil }
+    public var keeper: ClusterKeeper { node!.cluster! }
+    public var view: ClusterView { keeper.view }
+    public func executor(_ loop: Int = 0) -> Executor { loops[loop].executor }
+}
+
+/// Touched by the simulation's one thread only.
+final class SimulatedLog: @unchecked Sendable {
+    var lines: [String] = []
+    var random = PRNG(seed: 0)
+}
