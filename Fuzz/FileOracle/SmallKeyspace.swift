@@ -78,7 +78,7 @@ final class SmallKeyspace {
     /// Takes over what the tree has. Answers what is wrong with it.
     func load(_ state: [UInt8], _ records: [Record]) -> String? {
         guard let state = state.withView({ SavedState($0) }) else { return "the state cannot be read" }
-        keyspace.adopt(state)
+        do { try keyspace.adopt(state) } catch { return "clocks or actors cannot be read" }
         var at = 0
         while at < records.count {
             var key = ByteBuffer(capacity: 64)

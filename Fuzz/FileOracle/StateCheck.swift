@@ -9,13 +9,14 @@ enum StateCheck {
     static func run(_ bytes: [UInt8]) -> Outcome {
         guard bytes.count >= 2 else { return .refused }
         let (filled, behind) = (Int(bytes[0]), min(Int(bytes[1]), bytes.count - 2))
-        let whole = bytes[2..<bytes.count - behind] + (0..<filled).flatMap { _ in newPartition } + bytes.suffix(behind)
+        let partition = bytes.count > 2 && bytes[2] >= 3 ? newPartition + [0, 0] : newPartition
+        let whole = bytes[2..<bytes.count - behind] + (0..<filled).flatMap { _ in partition } + bytes.suffix(behind)
         guard let state = Array(whole).withView({ SavedState($0) }) else { return .refused }
         var copy = ByteBuffer()
         state.encode(to: &copy)
         if SavedState(copy.view) != state { return .wrong("written anew it is another one") }
         let keyspace = SmallKeyspace(low: false)
-        keyspace.keyspace.adopt(state)
+        do { try keyspace.keyspace.adopt(state) } catch { return .refused }
         let slot = Key(ByteView("k")).slot
         for database in 0..<SmallKeyspace.databases {
             keyspace.access(slot: slot, database).putString(Key(ByteView("k")), ByteView("v"), nil)
@@ -27,7 +28,7 @@ enum StateCheck {
         return loaded.contents == contents ? .accepted : .wrong("what is saved after it is something else")
     }
 
-    /// Clocks, databases with their spaces, next space.
+    /// Clocks, databases with their spaces, next space; from version 3 on, behind it, no revision and no clocks of others.
     static let newPartition: [UInt8] = {
         var output = ByteBuffer()
         for _ in 0..<64 { output.append(varint: 0) }

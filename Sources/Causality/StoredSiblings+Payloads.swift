@@ -15,6 +15,11 @@ extension Sibling {
 }
 
 extension SiblingSet {
+    /// The versions, the winner first.
+    public func ranked(by actors: ActorTable) -> [Sibling<Payload>] {
+        versions.sorted { Sibling.isBefore($1, $0, actors) }
+    }
+
     /// The same set with its payloads in another form.
     public func mapVersions<New, E: Error>(_ payload: (Sibling<Payload>) throws(E) -> New) throws(E) -> SiblingSet<New>
     {

@@ -170,6 +170,9 @@ public struct PartitionDatabases {
         databases: PartitionDatabases, database: Int
     ) -> UnsafeMutablePointer<PartitionDatabase> { databases.first + database &* Limits.partitions }
 
+    /// Which database's share this is.
+    func index(of tables: UnsafeMutablePointer<PartitionDatabase>) -> Int { (tables - first) / Limits.partitions }
+
     @inline(__always)
     public subscript(database: Int) -> PartitionDatabase {
         unsafeAddress { UnsafePointer(self + database) }
@@ -195,6 +198,10 @@ public struct KeyspaceShared {
     public let actors: ActorRegistry
     /// All dots of actors that have been dropped (`ActorTable.dropped`).
     var dropped = VersionVector()
+    /// What clients' contexts are made and checked with. Set before any command runs.
+    public var contexts = ContextToken(cluster: ByteView(""), secret: ByteView(""))
+    /// See `Keyspace.contextEntriesMax`. Relaxed atomic.
+    var contextEntriesWord: UInt64 = 10
     /// What of unsettled keys there is, for INFO. Relaxed atomics.
     public let siblingFigures = SiblingFigures()
     /// Who gets the mutations; nil: they are not even made.

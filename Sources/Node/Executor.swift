@@ -271,6 +271,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         let now = state.pointee.moment.wall
         state.pointee.moment.stamp = AccessStamp.fresh(frequency: settings.countsFrequency, now: now)
         node.keyspace.shared.pointee.packing.adopt(settings)
+        node.keyspace.contextEntriesMax = settings.contextEntriesMax
         node.keyspace.shared.pointee.frequencyRules = FrequencyRules(
             logFactor: settings.lfuLogFactor, decayMinutes: settings.lfuDecayMinutes)
         scripts.setLimit(settings.luaMemoryLimit)

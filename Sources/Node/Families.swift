@@ -10,6 +10,7 @@ extension Node {
             MonitorCommand.commands,
             TransactionCommands.commands,
             StringCommands.commands,
+            VersionCommands.commands,
             BitCommands.commands,
             HashCommands.commands,
             SetCommands.commands,

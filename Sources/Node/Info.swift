@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Causality
 import Commands
 import Keyspace
 
@@ -30,7 +31,7 @@ struct Info {
         let write: @Sendable (inout Info) -> Void
     }
 
-    /// In the order of Redis; the last two are our own.
+    /// In the order of Redis; the last three are our own.
     private static let sections: [Section] = [
         Section(name: "server", title: "Server", isDefault: true) { $0.server() },
         Section(name: "clients", title: "Clients", isDefault: true) { $0.clientFigures() },
@@ -46,6 +47,7 @@ struct Info {
         Section(name: "cluster", title: "Cluster", isDefault: true) { $0.add("cluster_enabled", 0) },
         Section(name: "keyspace", title: "Keyspace", isDefault: true) { $0.keyspace() },
         Section(name: "loops", title: "Loops", isDefault: false) { $0.loops() },
+        Section(name: "versions", title: "Versions", isDefault: false) { $0.versions() },
         Section(name: "tree", title: "Tree", isDefault: false, isThere: { $0.persistence != nil }) { $0.tree() },
     ]
 
@@ -83,6 +85,17 @@ struct Info {
 
     mutating func addRatio(_ name: String, _ part: Int, _ whole: Int) {
         add(name, Figure.fixed(whole == 0 ? 0 : Double(part) / Double(whole), 2))
+    }
+
+    /// INFO versions, a section of our own: keys with several versions, and what clients make of them.
+    private mutating func versions() {
+        let figures = node.keyspace.siblingFigures
+        add("unsettled_keys", figures[.unsettledKeys])
+        add("siblings", figures[.siblings])
+        add("sibling_warnings", figures[.warnings])
+        add("sibling_refusals", figures[.refusals])
+        add("context_entries_truncated", figures[.truncatedEntries])
+        add("actors", node.keyspace.actors.read { $0.count - 1 })
     }
 
     // MARK: who and what

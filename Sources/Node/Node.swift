@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Causality
 import Commands
 import Keyspace
 import Scripting
@@ -66,6 +67,8 @@ public final class Node: @unchecked Sendable {
     let cron = Switch(on: true)
 
     let forgeryLog = MinuteGate()
+    /// Under whom this process writes, unless its directory has another one.
+    let firstActor: ActorID
     private let counters: UnsafeMutablePointer<UInt64>
 
     public convenience init(configuration: Configuration, doors: Doors, wall: Int64, seed: UInt64) {
@@ -84,8 +87,13 @@ public final class Node: @unchecked Sendable {
         for (old, new) in configuration.renamedCommands { _ = commands.rename(old, to: new) }
         // One reader more than loops: tests and tools that look in from outside.
         reclaimer = Reclaimer(readers: settings.loops + 1)
-        keyspace = Keyspace(databases: settings.databases, reclaimer: reclaimer, disposer: doors.disposer)
+        firstActor = doors.newActor()
+        keyspace = Keyspace(
+            databases: settings.databases, reclaimer: reclaimer, disposer: doors.disposer, actor: firstActor)
         keyspace.shared.pointee.events = KeyEventsSink()
+        // Good for this process, unless it has a directory or a cluster.
+        let secret = doors.secretBytes(32)
+        keyspace.shared.pointee.contexts = secret.withView { ContextToken(cluster: ByteView(""), secret: $0) }
         broker = Broker(loops: settings.loops)
         prefixes = Prefixes(loops: settings.loops)
         persistencePlace = .allocate(capacity: 1)
@@ -146,6 +154,15 @@ public final class Node: @unchecked Sendable {
     /// A counter's maximum over all loops.
     func maximum(_ counter: Statistics.Counter) -> UInt64 {
         executors.map { $0.statistics[counter] }.max() ?? 0
+    }
+}
+
+extension Doors {
+    /// An id that no other actor has.
+    func newActor() -> ActorID {
+        let bytes = secretBytes(ActorID.byteCount)
+        func word(_ bytes: some Sequence<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+        return ActorID(high: word(bytes.prefix(8)), low: word(bytes.dropFirst(8)))
     }
 }
 

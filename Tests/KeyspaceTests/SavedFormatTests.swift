@@ -91,14 +91,26 @@ import Testing
         for i in 0..<Limits.partitions {
             expected += [0] + (i < 128 ? [UInt8(i)] : [UInt8(i & 127) | 0x80, 1]) + [UInt8](repeating: 0, count: 62)
             expected += [2, 0, 0x80, 0x80, 0x80, 0x80, 0x10, 0x81, 0x80, 0x80, 0x80, 0x10]
+            if version >= 3 { expected += i == 3 ? [0xc8, 1, 1, 5, 2, 8, 9] : [0, 0] }
         }
         return expected + libraries
     }
 
+    /// The own actor's index, the table's frame (docs/causality.md): nobody, and one that is live.
+    private static let actors: [UInt8] = {
+        var bytes: [UInt8] = [0x41, 1, 2] + [UInt8](repeating: 0, count: 17)
+        bytes += [0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 9, 0]
+        let checksum = bytes.withView { CRC32C.checksum($0) }
+        return [1] + bytes + (0..<4).map { UInt8(truncatingIfNeeded: checksum >> UInt32(8 * $0)) }
+    }()
+
     @Test func theStateIsPinned() {
         var state = state
         state.libraries = SavedLibraries(version: 7, payload: [1, 2, 3])
-        let expected = encoded(version: 2, libraries: [7, 3, 1, 2, 3])
+        state.cuts[3].revision = 200
+        state.cuts[3].others = [5: [8, 9]]
+        state.actors = Self.actors
+        let expected = encoded(version: 3, libraries: [7, 3, 1, 2, 3, UInt8(Self.actors.count)] + Self.actors)
         #expect(bytes { state.encode(to: &$0) } == expected)
         #expect(expected.withView { SavedState($0) } == state)
         for count in [0, 1, 5, expected.count - 1] {
@@ -121,8 +133,17 @@ import Testing
         #expect(!isRead { $0.cuts[3].nextSpace = .max })
     }
 
-    @Test func statesOfTheFirstVersionAreRead() {
+    @Test func theActorsAreWhatAKeySpaceHas() {
+        let keyspace = Keyspace(
+            databases: 1, reclaimer: Reclaimer(readers: 1), disposer: Disposer(), actor: ActorID(high: 7, low: 9))
+        #expect(keyspace.actorRecord == Self.actors)
+    }
+
+    @Test func statesOfEarlierVersionsAreRead() {
         #expect(encoded(version: 1, libraries: []).withView { SavedState($0) } == state)
-        #expect(encoded(version: 3, libraries: [0, 0]).withView { SavedState($0) } == nil)
+        var state = state
+        state.libraries = SavedLibraries(version: 7, payload: [1, 2, 3])
+        #expect(encoded(version: 2, libraries: [7, 3, 1, 2, 3]).withView { SavedState($0) } == state)
+        #expect(encoded(version: 4, libraries: [0, 0]).withView { SavedState($0) } == nil)
     }
 }

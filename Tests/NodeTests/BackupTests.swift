@@ -34,7 +34,7 @@ import Testing
         server.persistence.writeAll()
         let copy = try open(server, "copy")
         #expect(contents(copy).keys == expected.keys)
-        #expect(contents(copy).counters == expected.counters)
+        expectSlots(contents(copy), expected)
         // It is one that can be written to, and that can be copied again.
         copy.run("SET key:1 back")
         #expect(copy.save() == nil)
@@ -44,6 +44,12 @@ import Testing
         // The original does not notice.
         let original = try open(server, "appendonlydir")
         #expect(original.run("DBSIZE") == ":50\r\n")
+    }
+
+    /// As many keys in each slot. A copy's server writes under another id: it has not counted yet.
+    private func expectSlots(_ copy: KeyspaceState, _ expected: KeyspaceState) {
+        #expect(copy.counters.map { $0[1] } == expected.counters.map { $0[1] })
+        #expect(copy.counters.allSatisfy { $0[0] == 0 })
     }
 
     /// Whatever was written and saved before, at every moment of a random life.
@@ -62,7 +68,8 @@ import Testing
             let expected = contents(server)
             #expect(server.run("BACKUP copy-\(number)") == "+OK\r\n")
             let copy = try open(server, "copy-\(number)")
-            #expect(contents(copy).keys == expected.keys && contents(copy).counters == expected.counters)
+            #expect(contents(copy).keys == expected.keys)
+            expectSlots(contents(copy), expected)
             #expect(DirectoryCheck(server.files.afterKill(), "/tmp/copy-\(number)").problems == [])
         }
     }

@@ -14,6 +14,7 @@ import Testing
         for limit in PackingLimits.Limit.allCases {
             replica.shared.pointee.packing[limit] = keyspace.shared.pointee.packing[limit]
         }
+        keyspace.withActorMutation(timestamp: 0) { #expect(RecordedMutation($0).apply(to: replica)) }
         return replica
     }
 
@@ -37,6 +38,7 @@ import Testing
             replayed = mutations.count
             let (expected, found) = (contents(keyspace), contents(replica))
             #expect(found.counters == expected.counters, "seed \(seed), step \(step)")
+            #expect(replica.siblingsShown == keyspace.siblingsShown, "seed \(seed), step \(step)")
             for (mine, its) in zip(expected.keys, found.keys) where mine != its {
                 Issue.record("seed \(seed), step \(step): \(String(decoding: mine.key, as: UTF8.self)): \(mine) \(its)")
                 return

@@ -88,6 +88,8 @@ final class DiskNode {
 /// What clients can see of all keys, without the forms that only depend on how values grew.
 struct Contents: Equatable {
     var keys: [KeyState] = []
+    /// What there is of keys besides their values.
+    var siblings: [String] = []
 
     init() {}
 
@@ -95,12 +97,20 @@ struct Contents: Equatable {
     init(_ keyspace: Keyspace) {
         keys = keyspace.state.keys
         keys.forgetStringEncodings()
+        siblings = keyspace.siblingsShown
     }
 
     /// The same after a restart, or after values were away, where they have the form that the limits give them.
     func isReplay(of original: Contents) -> Bool {
-        keys.count == original.keys.count
+        keys.count == original.keys.count && siblings == original.siblings
             && zip(keys, original.keys).allSatisfy { $0.isReplay(of: $1) || $1.isReplay(of: $0) }
+    }
+
+    /// For comparing with one that has been started less often: writes are counted anew after an unclean end.
+    var withoutDots: Contents {
+        var copy = self
+        for i in copy.keys.indices { copy.keys[i].dot = 0 }
+        return copy
     }
 
     /// What two contents differ in, for a failure's message.
@@ -115,7 +125,27 @@ struct Contents: Equatable {
         for key in Set(mine.keys).union(its.keys).sorted() where mine[key] != its[key] {
             lines.append("\(key): \(mine[key].map(short) ?? "none") / \(its[key].map(short) ?? "none")")
         }
-        return lines.prefix(5).joined(separator: "\n")
+        let others = Set(siblings).symmetricDifference(other.siblings).sorted()
+        return (lines.prefix(5) + others.prefix(4)).joined(separator: "\n")
+    }
+}
+
+extension Keyspace {
+    /// What there is of keys besides their values.
+    var siblingsShown: [String] {
+        var lines: [String] = []
+        forEachPartition { partition in
+            for database in 0..<databaseCount {
+                for name in partition.pointee.siblings?.pointee.keys(database) ?? [] {
+                    let stored = name.withView { partition.pointee.siblings(database, $0)!.stored }
+                    var line = "\(database):\(String(decoding: name, as: UTF8.self)):"
+                    stored.forEachVersion { line += " \($0.dot.packed) \($0.timestamp) \($0.payload)" }
+                    let residue = stored.residue.base.entries + stored.residue.dots
+                    lines.append(line + " residue \(residue.map(\.dot.packed))")
+                }
+            }
+        }
+        return lines.sorted()
     }
 }
 

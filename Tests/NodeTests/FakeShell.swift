@@ -2,6 +2,7 @@ import Base
 import CSystem
 import Commands
 import Keyspace
+import Synchronization
 
 @testable import Node
 
@@ -9,6 +10,15 @@ import Keyspace
 /// moved, what the event loops do. Received bytes lie in an arena that is spoilt after every turn, so that
 /// whoever keeps a pointer into it is found out.
 final class FakeShell {
+    private static let secrets = Mutex<UInt64>(0)
+
+    private static func nextSecret() -> UInt64 {
+        secrets.withLock { last in
+            last += 1
+            return last
+        }
+    }
+
     let node: Node
     /// ms since 1970.
     var now: Int64 = 1_800_000_000_000
@@ -34,6 +44,13 @@ final class FakeShell {
             doors.files = files
             // A directory's identity is what its filters are seeded with.
             doors.randomNumber = { 0x5eed }
+        }
+        // Nobody is two actors' namesake, and later ones come behind earlier ones.
+        doors.secretBytes = { count in
+            let number = FakeShell.nextSecret()
+            var bytes = [UInt8](repeating: 7, count: count)
+            for i in 0..<min(count, 8) { bytes[i] = UInt8(truncatingIfNeeded: number >> UInt64(56 - 8 * i)) }
+            return bytes
         }
         node = Node(configuration: configuration, doors: doors, wall: now, seed: 1, families: families)
         self.stops = stops

@@ -29,6 +29,7 @@ import Testing
         private var random: PRNG
         private let seed: UInt64
         private var crashes = 0
+        private var contexts: [(key: [UInt8], text: [UInt8])] = []
 
         init(_ seed: UInt64) throws {
             self.seed = seed
@@ -86,12 +87,41 @@ import Testing
 
         /// One that is one record, and does not wait.
         private func command() -> [[UInt8]] {
+            if below(8) == 0 { return versionCommand() }
             while true {
                 let words = ReplayMix.command(&random)
                 let name = String(decoding: words[0], as: UTF8.self)
                 if ["FLUSHALL", "FLUSHDB", "SWAPDB", "SELECT"].contains(name) || name.hasPrefix("B") { continue }
                 if words.contains(Array("BLOCK".utf8)) { continue }
                 return words
+            }
+        }
+
+        /// One about versions, with a context or without.
+        private func versionCommand() -> [[UInt8]] {
+            let key = Array("versions\(below(6))".utf8)
+            let context = { [self] in
+                let known = contexts.filter { $0.key == key }
+                return known.isEmpty || below(3) == 0 ? [] : [Array("CONTEXT".utf8), known[below(known.count)].text]
+            }
+            switch below(8) {
+            case 0: return [Array("SET".utf8), key, Array("plain\(below(100))".utf8)]
+            case 1: return [Array("DEL".utf8), key]
+            case 2, 3: return [Array("VDEL".utf8), key] + context()
+            default:
+                remember(key)
+                return [Array("VSET".utf8), key, Array("version\(below(100))".utf8)] + context()
+            }
+        }
+
+        /// A context as VGET answers it now.
+        private func remember(_ key: [UInt8]) {
+            let client = node.client()
+            client.unread += Array("*2\r\n$4\r\nVGET\r\n$\(key.count)\r\n".utf8) + key + [13, 10]
+            node.shell.settle()
+            let lines = client.received.split(separator: 10, omittingEmptySubsequences: false)
+            if lines.count > 2, lines[0] == Array("*2\r".utf8)[...] {
+                contexts.append((key, Array(lines[2].dropLast())))
             }
         }
 

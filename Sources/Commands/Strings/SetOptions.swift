@@ -10,6 +10,21 @@ enum ExpireUnit {
     case unixSeconds, unixMilliseconds
 
     var isAbsolute: Bool { self == .unixSeconds || self == .unixMilliseconds }
+
+    /// Of the option's name; nil: it is another option.
+    init?(_ option: ByteView) {
+        if option.isWord("ex") {
+            self = .seconds
+        } else if option.isWord("px") {
+            self = .milliseconds
+        } else if option.isWord("exat") {
+            self = .unixSeconds
+        } else if option.isWord("pxat") {
+            self = .unixMilliseconds
+        } else {
+            return nil
+        }
+    }
 }
 
 /// The options after SET's value or GETEX's key.
@@ -37,7 +52,7 @@ struct SetOptions {
         } else if option.isWord("persist") {
             return flag(unit == nil, \.persists)
         }
-        guard let named = SetOptions.unit(option), word + 1 < call.count else { return 0 }
+        guard let named = ExpireUnit(option), word + 1 < call.count else { return 0 }
         if keepsDeadline || persists || (unit != nil && unit != named) { return 0 }
         unit = named
         time = word + 1
@@ -47,14 +62,6 @@ struct SetOptions {
     private mutating func flag(_ allowed: Bool, _ flag: WritableKeyPath<SetOptions, Bool>) -> Int {
         if allowed { self[keyPath: flag] = true }
         return allowed ? 1 : 0
-    }
-
-    private static func unit(_ option: ByteView) -> ExpireUnit? {
-        if option.isWord("ex") { return .seconds }
-        if option.isWord("px") { return .milliseconds }
-        if option.isWord("exat") { return .unixSeconds }
-        if option.isWord("pxat") { return .unixMilliseconds }
-        return nil
     }
 }
 

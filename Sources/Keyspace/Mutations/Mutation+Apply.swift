@@ -15,6 +15,7 @@ extension Mutation {
         if let isApplied = applyCausality(to: keyspace) { return isApplied }
         let partition = keyspace.partitions + (slot >> 6)
         if Partition.holds(dot, partition, of: slot) || database >= keyspace.databaseCount { return false }
+        if !keyspace.shared.pointee.knows(dot.actor) { return false }
         if case .swap(let other) = change, other >= keyspace.databaseCount { return false }
         let moment = Moment(wall: timestamp, stamp: AccessStamp.fresh(frequency: false, now: timestamp))
         let access = Access(partition, database: database, moment: moment)

@@ -2,7 +2,9 @@ import Base
 import Causality
 
 /// An encoded mutation that is not one: cut off, of an unknown kind, or with numbers that cannot be.
-public struct MutationError: Error {}
+public struct MutationError: Error {
+    public init() {}
+}
 
 /// Takes encoded mutations apart, one after another. Believes nothing before it is there. What it answers points into
 /// the bytes it reads and into its own memory, until the next one is read.

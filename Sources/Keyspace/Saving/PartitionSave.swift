@@ -33,19 +33,25 @@ public struct PartitionSave: ~Copyable {
         round = keyspace.shared.pointee.openRound
         Partition.lock(partition)
         cut = PartitionCut(partition, databases: databases)
-        for database in 0..<databases { take(partition.pointee.databases + database) }
+        for database in 0..<databases { take(partition.pointee.databases + database, database) }
         let late = UnsafeMutablePointer<ByteBuffer>.allocate(capacity: 1)
         late.initialize(to: ByteBuffer(capacity: 240))
         partition.pointee.lateRemovals = late
         Partition.unlock(partition)
     }
 
-    private mutating func take(_ tables: UnsafeMutablePointer<PartitionDatabase>) {
+    private mutating func take(_ tables: UnsafeMutablePointer<PartitionDatabase>, _ database: Int) {
         guard let unsaved = tables.pointee.unsavedPlace else { return }
-        if unsaved.pointee.isWhole { PartitionSave.markAll(tables) }
-        if !unsaved.pointee.changed.isEmpty {
-            taken.lists.append(TakenKeys.List(space: tables.pointee.space, hashes: unsaved.pointee.changed))
+        if unsaved.pointee.isWhole {
+            PartitionSave.markAll(tables)
+            unsaved.pointee.withoutEntry = partition.pointee.forgetSavedSiblings(database)
+        }
+        if !unsaved.pointee.changed.isEmpty || !unsaved.pointee.withoutEntry.isEmpty {
+            taken.lists.append(
+                TakenKeys.List(
+                    space: tables.pointee.space, hashes: unsaved.pointee.changed, names: unsaved.pointee.withoutEntry))
             unsaved.pointee.changed = []
+            unsaved.pointee.withoutEntry = []
         }
         note(removed: unsaved.pointee.removed.view)
         unsaved.pointee.removed.truncate(to: 0)
@@ -79,12 +85,12 @@ public struct PartitionSave: ~Copyable {
         if let tables = find(keys.space) {
             slice(tables, keys)
         } else {
-            next = keys.hashes.count
+            next = keys.count
             value.abandon()
         }
         Partition.unlock(partition)
         takePieces()
-        if next == keys.hashes.count {
+        if next == keys.count {
             list += 1
             next = 0
         }
@@ -148,6 +154,36 @@ public struct PartitionSave: ~Copyable {
             }
             next += 1
         }
+        let last = min(list.count, next + PartitionSave.sliceKeys)
+        while next >= list.hashes.count && next < last && completed == nil
+            && records.bytes - start < PartitionSave.sliceBytes
+        {
+            list.names[next - list.hashes.count].withView { saveSiblings(withoutEntry: $0, tables, list.space) }
+            next += 1
+        }
+    }
+
+    /// What a key has besides its value, in the same instant as the value.
+    private mutating func saveSiblings(
+        _ key: ByteView, _ tables: UnsafeMutablePointer<PartitionDatabase>, _ stem: ByteView
+    ) {
+        let database = partition.pointee.databases.index(of: tables)
+        guard var siblings = partition.pointee.siblings(database, key) else { return }
+        var record = ByteBuffer(capacity: 256)
+        SavedSiblings.encode(siblings.stored, partition.pointee.shared.pointee.actors.table, to: &record)
+        records.add(stem, piece: StoredKey.siblingsPiece, record.view)
+        siblings.isSaved = true
+        partition.pointee.setSiblings(database, key, siblings)
+    }
+
+    private mutating func saveSiblings(
+        withoutEntry key: ByteView, _ tables: UnsafeMutablePointer<PartitionDatabase>, _ space: UInt64
+    ) {
+        // If it has got an entry meanwhile, it is saved with that.
+        if tables.pointee.entries.find(Key(key)) != nil { return }
+        var stem = ByteBuffer(capacity: 64 + key.count)
+        StoredKey.append(slot: Int(cs_key_slot(key.start, key.count)), space: space, key, to: &stem)
+        saveSiblings(key, tables, stem.view)
     }
 
     /// Keys are all over memory: what comes is fetched while others are saved.
@@ -184,6 +220,11 @@ public struct PartitionSave: ~Copyable {
             }
             if isLarge { completed = stem }
         }
+        if _slowPath(partition.pointee.siblings != nil) {
+            var stem = ByteBuffer(capacity: 64 + key.count)
+            StoredKey.append(slot: slot, space: space, key, to: &stem)
+            saveSiblings(key, tables, stem.view)
+        }
         entry.setMarks(Entry.Bit.saving, to: Entry.Bit.saved | round.bits)
         return true
     }
@@ -195,6 +236,10 @@ public struct TakenKeys: Sendable {
     struct List: Sendable {
         var space: UInt64
         var hashes: [UInt64]
+        /// Keys without an entry of which something is to be saved all the same.
+        var names: [[UInt8]] = []
+
+        var count: Int { hashes.count + names.count }
     }
 
     var lists: [List] = []
@@ -215,6 +260,7 @@ public struct TakenKeys: Sendable {
         for list in lists {
             guard let tables = partition.pointee.find(space: list.space, keyspace.databaseCount) else { continue }
             tables.pointee.unsaved.pointee.changed += list.hashes
+            tables.pointee.unsaved.pointee.withoutEntry += list.names
             for hash in list.hashes {
                 tables.pointee.entries.forEachLike(hash) { entry in
                     if Key(entry.key).hash == hash { entry.becomeUnsaved() }
@@ -261,6 +307,10 @@ public struct PartitionCut: Equatable, Sendable {
     public var spaces: [UInt64] = []
     /// No space has had this number or a higher one.
     public var nextSpace: UInt64 = 0
+    /// How many changes of unsettled keys there had been (`Partition.revision`).
+    public var revision: UInt64 = 0
+    /// By slot, encoded clocks of those that know of others' writes.
+    public var others: [Int: [UInt8]] = [:]
 
     public init() {}
 
@@ -268,6 +318,8 @@ public struct PartitionCut: Equatable, Sendable {
         clocks = (0..<64).map { partition.pointee.slots[$0].writes }
         spaces = (0..<databases).map { partition.pointee.databases[$0].space }
         nextSpace = partition.pointee.nextSpace
+        revision = partition.pointee.revision
+        others = Partition.encodedClocks(partition)
     }
 }
 

@@ -51,9 +51,10 @@ extension Access {
     func findSpecial(_ slot: Slot, _ key: Key) -> Slot? {
         let entry = Table.entry(slot)
         if entry.isExpired(moment.wall) {
+            let mayHaveOthers = hasSiblings(key)
             expire(slot, key)
             // A sibling without that deadline may be what the key holds now.
-            guard hasSiblings(key), let next = tables.pointee.entries.find(key),
+            guard mayHaveOthers, let next = tables.pointee.entries.find(key),
                 !Table.entry(next).isExpired(moment.wall)
             else { return nil }
             return present(next, key)

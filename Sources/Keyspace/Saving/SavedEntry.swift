@@ -95,9 +95,9 @@ extension Access {
     /// Puts a key that the tree has into the tables, as it was saved; the key is not there. `value`: of a large one,
     /// taken over. Answers false if the bytes are no value.
     public func adopt(_ key: Key, _ head: SavedEntry, _ value: StoredValue? = nil) -> Bool {
-        guard let entry = make(key, head, value, Moment(wall: head.timestamp, stamp: moment.stamp)) else {
-            return false
-        }
+        guard shared.pointee.knows(head.dot.actor),
+            let entry = make(key, head, value, Moment(wall: head.timestamp, stamp: moment.stamp))
+        else { return false }
         insert(entry, key)
         if value?.isDirty ?? false { noteUnsaved(entry, key.hash) }
         return true
@@ -105,7 +105,7 @@ extension Access {
 
     /// The same for a large value that stays where it is. `pieces`: the ids of its pieces, ascending.
     public func adoptAway(_ key: Key, _ head: SavedEntry, pieces: [UInt64]) -> Bool {
-        guard let type = head.large?.type else { return false }
+        guard let type = head.large?.type, shared.pointee.knows(head.dot.actor) else { return false }
         let header = Entry.Header(
             type: type, encoding: .bytes, dot: head.dot, moment: Moment(wall: head.timestamp, stamp: moment.stamp),
             deadline: head.deadline)

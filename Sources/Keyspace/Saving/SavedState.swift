@@ -11,12 +11,15 @@ public struct SavedState: Equatable, Sendable {
     public var isComplete: Bool
     public var cuts: [PartitionCut]
     public var libraries = SavedLibraries()
+    /// The node's actors, and which one is its own (`Keyspace.actorRecord`). Empty: of a time when there was one,
+    /// without an id.
+    public var actors: [UInt8] = []
 
     /// No record and no space has such a number, or a higher one.
     fileprivate static let numberBound: UInt64 = 1 << 62
 
-    /// Version 1 had no libraries.
-    static let version: UInt8 = 2
+    /// Version 1 had no libraries, version 2 no actors, clocks of others and revisions.
+    static let version: UInt8 = 3
 
     public init(logPosition: UInt64, isComplete: Bool, cuts: [PartitionCut]) {
         self.logPosition = logPosition
@@ -27,6 +30,7 @@ public struct SavedState: Equatable, Sendable {
     /// All of a key space as it is. All locks are held, or nobody else is there.
     public init(_ keyspace: Keyspace, logPosition: UInt64 = 0) {
         self.init(logPosition: logPosition, isComplete: true, cuts: keyspace.cuts())
+        actors = keyspace.actorRecord
     }
 
     public func encode(to output: inout ByteBuffer) {
@@ -39,9 +43,11 @@ public struct SavedState: Equatable, Sendable {
             output.append(varint: UInt64(cut.spaces.count))
             for space in cut.spaces { output.append(varint: space) }
             output.append(varint: cut.nextSpace)
+            cut.encodeVersions(to: &output)
         }
         output.append(varint: libraries.version)
         libraries.payload.withView { output.append(counted: $0) }
+        actors.withView { output.append(counted: $0) }
     }
 
     /// Nil if the bytes are no state that this version or an earlier one writes.
@@ -56,7 +62,8 @@ public struct SavedState: Equatable, Sendable {
         logPosition = position
         cuts = []
         for _ in 0..<count {
-            guard let cut = PartitionCut(bytes, &at) else { return nil }
+            guard var cut = PartitionCut(bytes, &at) else { return nil }
+            if bytes[0] >= 3 && !cut.readVersions(bytes, &at) { return nil }
             cuts.append(cut)
         }
         if bytes[0] >= 2 {
@@ -65,6 +72,12 @@ public struct SavedState: Equatable, Sendable {
             else { return nil }
             libraries = SavedLibraries(version: version, payload: bytes.slice(at, at + Int(count)).bytes)
             at += Int(count)
+        }
+        if bytes[0] >= 3 {
+            guard let count = bytes.varint(at: &at), count <= UInt64(bytes.count - at) else { return nil }
+            actors = bytes.slice(at, at + Int(count)).bytes
+            at += Int(count)
+            if !actors.isEmpty && actors.withView({ try? ActorRecord.decode($0) }) == nil { return nil }
         }
         if at != bytes.count || cuts.count != Limits.partitions { return nil }
     }
@@ -112,14 +125,48 @@ extension PartitionCut {
         else { return nil }
         nextSpace = next
     }
+
+    /// The revision; how many clocks; of each its slot of the partition (1 byte), length and bytes, by ascending slot.
+    fileprivate func encodeVersions(to output: inout ByteBuffer) {
+        output.append(varint: revision)
+        output.append(varint: UInt64(others.count))
+        for (slot, clock) in others.sorted(by: { $0.key < $1.key }) {
+            output.append(UInt8(slot))
+            clock.withView { output.append(counted: $0) }
+        }
+    }
+
+    fileprivate mutating func readVersions(_ bytes: ByteView, _ at: inout Int) -> Bool {
+        guard let revision = bytes.varint(at: &at), let count = bytes.varint(at: &at), count <= 64 else { return false }
+        self.revision = revision
+        var last = -1
+        for _ in 0..<count {
+            guard at < bytes.count, Int(bytes[at]) > last, bytes[at] < 64 else { return false }
+            last = Int(bytes[at])
+            at += 1
+            guard let length = bytes.varint(at: &at), length <= UInt64(bytes.count - at) else { return false }
+            others[last] = bytes.slice(at, at + Int(length)).bytes
+            at += Int(length)
+        }
+        return true
+    }
 }
 
 extension Keyspace {
-    /// Takes over what partitions were when they were saved. No key is there yet, and nobody else.
-    public func adopt(_ state: SavedState) {
+    /// Takes over what partitions were when they were saved. No key is there yet, and nobody else. Throws if clocks or
+    /// actors cannot be read.
+    public func adopt(_ state: SavedState) throws(CausalityError) {
+        if !state.actors.isEmpty {
+            let (table, own) = try state.actors.withView { (bytes) throws(CausalityError) in
+                try ActorRecord.decode(bytes)
+            }
+            adopt(table, own: own, now: Limits.timestampEpoch)
+        }
         for (i, cut) in state.cuts.enumerated() {
             let partition = partitions + i
             for slot in 0..<64 { partition.pointee.slots[slot].writes = cut.clocks[slot] }
+            partition.pointee.revision = cut.revision
+            try Partition.adopt(cut.others, partition)
             adoptSpaces(of: cut, partition)
         }
     }

@@ -4,6 +4,8 @@ import Base
 /// end mark, and the CRC-64 of all that. A record is a mark with what belongs to it, or a key: the kind of its value,
 /// its name, the value as in a payload. What the marks before a key say (deadline, last use) is the key's.
 enum SnapshotFormat {
+    /// The name of notes that are versions which a key has besides its value.
+    static let siblingNote: StaticString = "martlet-sibling"
     static let magic: StaticString = "REDIS"
     /// The version we write (Redis 7.0's), and the highest we read.
     static let version = 10

@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Causality
 
 /// What a snapshot held.
 public struct SnapshotReport: Sendable, Equatable {
@@ -133,7 +134,9 @@ public struct SnapshotLoader: ~Copyable {
         case .frequency: pending.frequency = try reader.byte()
         case .note:
             let (name, value) = (try reader.text(), try reader.text())
-            name.withView { name in value.withView { note(name, $0) } }
+            try name.withView { (name) throws(PayloadError) in
+                try value.withView { (value) throws(PayloadError) in try note(name, value) }
+            }
         case .size: _ = (try reader.number(), try reader.number())
         case .database:
             let number = try reader.number()
@@ -153,9 +156,33 @@ public struct SnapshotLoader: ~Copyable {
         return .goOn
     }
 
-    private mutating func note(_ name: ByteView, _ value: ByteView) {
+    private mutating func note(_ name: ByteView, _ value: ByteView) throws(PayloadError) {
+        if name == ByteView(SnapshotFormat.siblingNote) { return try readSibling(value) }
         if name.isWord("redis-ver") { report.version = String(value.text.prefix(64)) }
         if name.isWord("used-mem") { report.usedMemory = Int(value.integer ?? 0) }
+    }
+
+    /// A version that a key had besides its value. It gets a dot of this node's own, and supersedes nothing.
+    private func readSibling(_ note: ByteView) throws(PayloadError) {
+        var at = 0
+        guard let count = note.varint(at: &at), count <= UInt64(note.count - at) else { throw .corrupt }
+        let name = note.slice(at, at + Int(count))
+        at += Int(count)
+        guard let time = note.signedVarint(at: &at),
+            let version = try? KeyVersion(note.slice(at, note.count))
+        else { throw .corrupt }
+        let key = Key(name)
+        let partition = keyspace.partition(of: key)
+        if rules.locks { Partition.lock(partition) }
+        defer { if rules.locks { Partition.unlock(partition) } }
+        let written = Moment(wall: time &+ Limits.timestampEpoch, stamp: moment.stamp)
+        let access = Access(partition, database: database, moment: written)
+        if version.isExpired(moment.wall) && !rules.keepsExpired { return }
+        do throws(VersionError) {
+            try access.write(version, superseding: CausalContext(), key)
+        } catch {
+            throw .corrupt
+        }
     }
 
     private mutating func readKey(_ reader: inout PayloadReader, _ kind: PayloadKind) throws(PayloadError) -> Step {

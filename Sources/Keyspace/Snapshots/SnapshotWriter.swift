@@ -75,6 +75,18 @@ public struct SnapshotWriter: ~Copyable {
         flushIfLong()
     }
 
+    /// Adds a version that the key before has besides its value, as a note that other servers pass over.
+    mutating func sibling(of key: ByteView, _ version: KeyVersion, at timestamp: Int64) {
+        object.truncate(to: 0)
+        object.append(counted: key)
+        object.append(signedVarint: timestamp &- Limits.timestampEpoch)
+        version.encode(to: &object)
+        buffer.append(SnapshotMark.note.rawValue)
+        buffer.appendText(ByteView(SnapshotFormat.siblingNote))
+        buffer.appendText(object.view)
+        flushIfLong()
+    }
+
     private mutating func flushIfLong() { if buffer.count >= SnapshotWriter.chunk { flush() } }
 
     private mutating func flush() {
@@ -131,6 +143,7 @@ extension Keyspace {
                 let access = Access(partitions + i, database: database, moment: moment)
                 access.tables.pointee.entries.forEach { entry in
                     writer.key(entry, access.use(of: entry, hint))
+                    access.forEachSibling(of: entry.key) { writer.sibling(of: entry.key, $0, at: $1) }
                     afterKey?()
                 }
             }

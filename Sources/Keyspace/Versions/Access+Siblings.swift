@@ -27,6 +27,29 @@ extension Access {
         return (max(0, siblings.stored.count - 1), siblings.bytes)
     }
 
+    /// Visits the versions that the key has besides the one in its entry.
+    public func forEachSibling(of key: ByteView, _ body: (KeyVersion, _ timestamp: Int64) -> Void) {
+        guard let siblings = partition.pointee.siblings(database, key) else { return }
+        siblings.stored.forEachVersion { version in
+            if case .bytes(let value) = version.payload { body(value, version.timestamp) }
+        }
+    }
+
+    /// How many versions are left after a write with this context, itself not counted, and whether all are strings.
+    public func versions(of key: Key, after context: CausalContext) -> (count: Int, areStrings: Bool) {
+        let entry = tables.pointee.entries.find(key).map { Table.entry($0) }
+        var left = (count: 0, areStrings: true)
+        stored(key, entry).forEachVersion { version in
+            if context.covers(version.dot) { return }
+            left.count += 1
+            switch version.payload {
+            case .inTable: if entry?.type != .string { left.areStrings = false }
+            case .bytes(let version): if !version.isString { left.areStrings = false }
+            }
+        }
+        return left
+    }
+
     private func entryWithValue(_ key: Key) throws(PayloadError) -> Entry? {
         guard let slot = tables.pointee.entries.find(key) else { return nil }
         guard let present = present(slot, key) else { throw .corrupt }
@@ -140,7 +163,8 @@ extension Access {
     func keepBeyondBase(_ key: Key, _ dot: Dot) {
         if dot.actor == shared.pointee.actor || hasSiblings(key) { return }
         guard let entry = tables.pointee.entries.find(key).map({ Table.entry($0) }), entry.dot == dot else { return }
-        keep(StoredSiblings(settled: dot, at: entry.timestamp, .inTable), key, entry)
+        let clock = Partition.clock(partition, of: key.slot, now: moment.wall)
+        keep(StoredSiblings(settled: dot, at: entry.timestamp, .inTable), key, entry, clock)
     }
 
     /// Takes in what another node knows of the key: whether its versions have changed. Logged, and told, like `apply`.
@@ -160,7 +184,7 @@ extension Access {
         let isNew = set.versions.contains { !Partition.holds($0.dot, partition, of: key.slot) }
         if !hasChanged && !isNew && after.residue == before.residue { return false }
         Partition.withClock(partition, of: key.slot, now: moment.wall) { $0 = clock }
-        try install(after, key)
+        try install(after, key, clock)
         if hasChanged { tellObservers(key.view, byClient: true) }
         recordSiblings(key, Dot(packed: 0), noting: noted)
         return hasChanged
@@ -183,7 +207,7 @@ extension Access {
         if partition.pointee.clocks != nil || event.dot.actor != shared.pointee.actor {
             Partition.withClock(partition, of: key.slot, now: moment.wall) { $0 = clock }
         }
-        try install(stored, key)
+        try install(stored, key, clock)
         tellObservers(key.view, byClient: true)
         recordSiblings(key, event.dot, noting: CausalContext())
         return applied
@@ -198,8 +222,10 @@ extension Access {
     // MARK: keeping
 
     /// Makes these the key's versions: the winner goes to the table, the others beside it. Tells nobody but those that
-    /// wait for the key. Payloads that are not in the table yet can be read.
-    func install(_ versions: StoredSiblings<HeldVersion>, _ key: Key) throws(PayloadError) {
+    /// wait for the key. Payloads that are not in the table yet can be read. `clock`: as for `keep`.
+    func install(
+        _ versions: StoredSiblings<HeldVersion>, _ key: Key, _ clock: SlotClock
+    ) throws(PayloadError) {
         var stored = versions
         let slot = tables.pointee.entries.find(key)
         let old = slot.map { Table.entry($0) }
@@ -211,7 +237,7 @@ extension Access {
         }
         guard let winner else {
             if let slot { free(unlink(slot, key)) }
-            return keep(stored, key, nil)
+            return keep(stored, key, nil, clock)
         }
         var entry = old
         if case .bytes(let value) = winner.payload {
@@ -224,17 +250,13 @@ extension Access {
             entry = new
             signalReady(key)
         }
-        keep(stored, key, entry)
+        keep(stored, key, entry, clock)
     }
 
-    /// Keeps what the key has besides its entry, if that is anything.
-    func keep(_ stored: StoredSiblings<HeldVersion>, _ key: Key, _ entry: Entry?) {
+    /// Keeps what the key has besides its entry, if that is anything. `clock`: the slot's, the change at hand included.
+    func keep(_ stored: StoredSiblings<HeldVersion>, _ key: Key, _ entry: Entry?, _ clock: SlotClock) {
         let old = partition.pointee.siblings(database, key.view)
-        var isSettled = stored.isSettled
-        if isSettled, let entry {
-            isSettled = Partition.clock(partition, of: key.slot, now: moment.wall).hasInBase(entry.dot)
-        }
-        if isSettled {
+        if stored.isSettled && entry.map({ clock.hasInBase($0.dot) }) ?? true {
             if old?.isSaved ?? false { tellRemovedSiblings(key) }
             partition.pointee.setSiblings(database, key.view, nil)
         } else {
@@ -263,7 +285,7 @@ extension Access {
             // A record that is newer than the log's place knows of the dot: it is what replaying comes to.
             return
         }
-        keep(stored, key, entry)
+        keep(stored, key, entry, clock)
     }
 
     /// Deletes the key's versions whose deadline has passed, and no others.

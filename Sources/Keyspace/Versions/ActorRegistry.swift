@@ -61,3 +61,8 @@ public final class ActorRegistry: Sendable {
     /// Takes over a table from a log or a manifest, which says more than this one. Nobody is told.
     func adopt(_ table: ActorTable) { state.withLock { $0.table = table } }
 }
+
+extension KeyspaceShared {
+    /// Whether an index has been given out.
+    func knows(_ actor: UInt64) -> Bool { actor == self.actor || actor < UInt64(actors.table.count) }
+}

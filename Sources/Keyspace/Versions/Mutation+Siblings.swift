@@ -85,10 +85,22 @@ extension Keyspace {
                 change: .clock(bytes.view)))
     }
 
-    /// A mutation that says which actors there are, and which one is this node's.
-    public func withActorMutation(timestamp: Int64, _ body: (Mutation) -> Void) {
+    /// The actors, and which one is this node's, as `SavedState` has them.
+    public var actorRecord: [UInt8] {
         var bytes = ByteBuffer(capacity: 256)
         actors.read { ActorRecord.encode($0, own: actor, to: &bytes) }
+        return bytes.view.bytes
+    }
+
+    /// A mutation that says which actors there are, and which one is this node's.
+    public func withActorMutation(timestamp: Int64, _ body: (Mutation) -> Void) {
+        withActorMutation(actors.table, timestamp: timestamp, body)
+    }
+
+    /// The same of a table that has just changed (`ActorRegistry.onChange`).
+    public func withActorMutation(_ table: ActorTable, timestamp: Int64, _ body: (Mutation) -> Void) {
+        var bytes = ByteBuffer(capacity: 256)
+        ActorRecord.encode(table, own: actor, to: &bytes)
         body(
             Mutation(
                 database: 0, key: ByteView(""), slot: 0, dot: Dot(packed: 0), timestamp: timestamp,
@@ -97,7 +109,8 @@ extension Keyspace {
 }
 
 extension Mutation {
-    /// Whether what it says of versions, clocks and actors can be read: to be asked before it is applied. Others always can.
+    /// Whether what it says of versions, clocks and actors can be read, and its own actor is known: to be asked before it
+    /// is applied.
     public func isReadable(_ keyspace: Keyspace) -> Bool {
         do throws(CausalityError) {
             switch change {
@@ -110,7 +123,7 @@ extension Mutation {
                 _ = try keyspace.actors.update { (table) throws(CausalityError) in try SlotClock(bytes, &table) }
             default: break
             }
-            return true
+            return keyspace.shared.pointee.knows(dot.actor)
         } catch {
             return false
         }
@@ -154,9 +167,8 @@ extension Mutation {
         partition.pointee.revision = contents.revision
         Partition.hold(dot, partition, of: slot, at: timestamp)
         for entry in contents.noted.base.entries {
-            for counter in 1...entry.counter {
-                Partition.hold(Dot(actor: entry.actor, counter: counter), partition, of: slot, at: entry.timestamp)
-            }
+            Partition.hold(
+                DotRange(actor: entry.actor, 1...entry.counter), partition, of: slot, at: entry.timestamp)
         }
         for entry in contents.noted.dots { Partition.hold(entry.dot, partition, of: slot, at: entry.timestamp) }
         if isNewer { return true }
@@ -178,7 +190,8 @@ extension Access {
         let winner = stored.winner(by: shared.pointee.actors.table) { !$0.isExpired(moment.wall) }
         // The version that is in the table stays there: it may be large, or away.
         let stays = winner?.dot == current ? current : nil
-        try install(stored.mapVersions { $0.dot == stays ? .inTable : .bytes($0.payload) }, key)
+        let clock = Partition.clock(partition, of: key.slot, now: moment.wall)
+        try install(stored.mapVersions { $0.dot == stays ? .inTable : .bytes($0.payload) }, key, clock)
         let entry = tables.pointee.entries.find(key).map { Table.entry($0) }
         if let entry { noteUnsaved(entry, key.hash) }
     }

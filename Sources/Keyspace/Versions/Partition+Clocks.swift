@@ -56,11 +56,44 @@ extension Partition {
     /// Notes the write.
     static func hold(_ dot: Dot, _ partition: PartitionPointer, of slot: Int, at timestamp: Int64) {
         if dot.counter == 0 { return }
-        if dot.actor == partition.pointee.shared.pointee.actor {
+        hold(DotRange(actor: dot.actor, dot.counter...dot.counter), partition, of: slot, at: timestamp)
+    }
+
+    /// Notes the writes, which all have had their effect here.
+    static func hold(_ range: DotRange, _ partition: PartitionPointer, of slot: Int, at timestamp: Int64) {
+        if range.actor == partition.pointee.shared.pointee.actor {
             let counters = partition.pointee.slots + (slot & 63)
-            counters.pointee.writes = max(counters.pointee.writes, dot.counter)
+            counters.pointee.writes = max(counters.pointee.writes, range.last)
         } else {
-            withClock(partition, of: slot, now: timestamp) { _ = $0.noteNothing(dot, at: timestamp) }
+            withClock(partition, of: slot, now: timestamp) { $0.claim(range, at: timestamp) }
+        }
+    }
+
+    /// By slot, the clocks that know of more than this node's writes.
+    static func encodedClocks(_ partition: PartitionPointer) -> [Int: [UInt8]] {
+        guard let clocks = partition.pointee.clocks else { return [:] }
+        let shared = partition.pointee.shared
+        var encoded: [Int: [UInt8]] = [:]
+        for slot in 0..<64 {
+            let clock = clocks[slot]
+            let isOwn = clock.base.entries.allSatisfy { $0.actor == shared.pointee.actor }
+            if isOwn && clock.isDense && clock.superseded.isEmpty { continue }
+            var bytes = ByteBuffer(capacity: 128)
+            shared.pointee.actors.read { clock.encode(to: &bytes, $0) }
+            encoded[slot] = bytes.view.bytes
+        }
+        return encoded
+    }
+
+    /// Takes over what `encodedClocks` answered. Nobody else is there.
+    static func adopt(_ encoded: [Int: [UInt8]], _ partition: PartitionPointer) throws(CausalityError) {
+        for (slot, bytes) in encoded {
+            let clock = try bytes.withView { (bytes) throws(CausalityError) in
+                try partition.pointee.shared.pointee.actors.update { (table) throws(CausalityError) in
+                    try SlotClock(bytes, &table)
+                }
+            }
+            withClock(partition, of: slot, now: Limits.timestampEpoch) { $0.join(heldHere: clock) }
         }
     }
 
@@ -80,6 +113,17 @@ extension Keyspace {
 
     /// The actors that this node has heard of.
     public var actors: ActorRegistry { shared.pointee.actors }
+
+    /// What clients' contexts are made and checked with.
+    public var contexts: ContextToken { shared.pointee.contexts }
+
+    /// How many entries a client's context has at most (vector-clock-max-entries). Any thread.
+    public var contextEntriesMax: Int {
+        get { Int(cs_load_u64(&shared.pointee.contextEntriesWord)) }
+        set { cs_store_u64(&shared.pointee.contextEntriesWord, UInt64(newValue)) }
+    }
+
+    public var siblingFigures: SiblingFigures { shared.pointee.siblingFigures }
 
     /// Which writes a slot holds. Its partition's lock is held. `now`: ms since 1970, for this node's own entry.
     public func clock(of slot: Int, now: Int64) -> SlotClock {
@@ -111,6 +155,24 @@ extension Keyspace {
             partition.pointee.actor = UInt32(actor)
         }
         shared.pointee.actor = actor
+    }
+
+    /// From now on this node writes under a new id; the one before issues no more dots. `dropsOld`: and all of them are
+    /// here, and nowhere else. All locks are held, or nobody else is there.
+    public func write(asNew id: ActorID, dropsOld: Bool, now: Int64) {
+        let old = actor
+        let new = actors.update { table in
+            table.close(old)
+            if dropsOld { table.drop(old) }
+            do throws(CausalityError) {
+                return try table.intern(id)
+            } catch {
+                // 65,536 of them: after so many crashes its own successor is nobody's any more.
+                preconditionFailure("a directory has had too many actors")
+            }
+        }
+        dropActors()
+        write(as: new, now: now)
     }
 
     /// Clocks name no longer the actors that have been dropped (`ActorTable.drop`). All locks are held, or nobody

@@ -139,6 +139,18 @@ extension Partition {
         shared.pointee.siblingFigures.add(.siblings, sign * max(0, key.stored.count - 1))
     }
 
+    /// The tree has nothing of the database's keys, at least not under their names. Answers those without an entry.
+    mutating func forgetSavedSiblings(_ database: Int) -> [[UInt8]] {
+        var withoutEntry: [[UInt8]] = []
+        for name in siblings?.pointee.keys(database) ?? [] {
+            name.withView { view in
+                siblings?.pointee[database, view]?.isSaved = false
+                if databases[database].entries.find(Key(view)) == nil { withoutEntry.append(name) }
+            }
+        }
+        return withoutEntry
+    }
+
     /// How many keys of a database are not settled.
     func siblingCount(_ database: Int) -> Int { siblings?.pointee.count(database) ?? 0 }
 

@@ -1,6 +1,8 @@
 import Base
 import CSystem
+import Causality
 import Cluster
+import Keyspace
 
 /// Where others reach a node.
 public struct ClusterAddress: Sendable {
@@ -40,6 +42,9 @@ extension Node {
         let keeper = ClusterKeeper(
             membership, file, key: key, replication: settings.replication, report: doors.log)
         cluster = keeper
+        keyspace.shared.pointee.contexts = settings.name.withView { name in
+            secret.withView { ContextToken(cluster: name, secret: $0) }
+        }
         for executor in executors { executor.join(keeper, seed: random.next()) }
     }
 

@@ -107,6 +107,8 @@ extension Call {
                     var one = DebugDigest()
                     one.addOrdered(entry.key)
                     one.add(valueOf: entry)
+                    access.forEachSibling(of: entry.key) { version, _ in version.bytes.withView { one.addUnordered($0) }
+                    }
                     one.bytes.withView { sums[database].addUnordered($0) }
                 }
             }

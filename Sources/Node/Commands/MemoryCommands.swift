@@ -81,7 +81,8 @@ extension Call {
         }
         let key = key(2)
         guard let entry = access(key).peek(key) else { return reply.null() }
-        reply.integer(entry.memoryBytes(samples: samples) + Call.slotBytes)
+        let siblings = access(key).siblingUsage(key).bytes
+        reply.integer(entry.memoryBytes(samples: samples) + Call.slotBytes + siblings)
     }
 
     private var picture: MemoryPicture {

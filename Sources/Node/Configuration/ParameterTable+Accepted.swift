@@ -93,6 +93,7 @@ extension ParameterTable {
         Parameter(
             "cluster-preferred-endpoint-type", .choice(["ip", "hostname", "unknown-endpoint"]), "ip", [], .accepted),
         // Those that Redis does not have (docs/configuration.md).
+        Parameter("vector-clock-max-entries", .integer(1...Int64(Int32.max)), "10", .hidden),
         Parameter("cluster-name", .text(.clusterName), "martlet", [.immutable, .hidden]),
         Parameter("cluster-seeds", .text(.seeds), "", [.immutable, .hidden]),
         Parameter("cluster-secret", .text(.any), "", [.immutable, .hidden, .secret]),

@@ -130,6 +130,7 @@ public final class Settings: Sendable {
     public let zsetMaxListpackEntries: Int
     public let zsetMaxListpackValue: Int
     public let hllSparseMaxBytes: Int
+    public let contextEntriesMax: Int
     public let streamNodeMaxBytes: Int
     public let streamNodeMaxEntries: Int
 
@@ -214,6 +215,7 @@ public final class Settings: Sendable {
         zsetMaxListpackEntries = values.integer("zset-max-listpack-entries")
         zsetMaxListpackValue = values.integer("zset-max-listpack-value")
         hllSparseMaxBytes = values.integer("hll-sparse-max-bytes")
+        contextEntriesMax = values.integer("vector-clock-max-entries")
         streamNodeMaxBytes = values.integer("stream-node-max-bytes")
         streamNodeMaxEntries = values.integer("stream-node-max-entries")
         appendOnly = values.flag("appendonly")

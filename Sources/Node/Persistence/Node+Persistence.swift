@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Causality
 import Commands
 import Keyspace
 import Storage
@@ -47,11 +48,14 @@ extension Node {
     }
 
     /// From now on changes go to this log; no other thread is in the key space, or all locks are held.
-    func attach(_ persistence: Persistence) {
+    /// `tellsActors`: the log does not know under whom.
+    func attach(_ persistence: Persistence, tellsActors: Bool) {
         for executor in executors { persistence.connect(wake: { executor.wake() }) }
         keyspace.shared.pointee.loader = persistence.values
         keptPersistence.append(persistence)
-        keyspace.shared.pointee.sink = CommitLogSink(persistence.log)
+        let sink = CommitLogSink(persistence.log)
+        tellActors(sink, isNew: tellsActors)
+        keyspace.shared.pointee.sink = sink
         cs_store_release_u64(
             persistencePlace, UInt64(UInt(bitPattern: Unmanaged.passUnretained(persistence).toOpaque())))
     }
@@ -84,9 +88,13 @@ extension Node {
         try tidy(tree)
         let persistence = makePersistence(
             directory, tree, TreeValues(tree, report: doors.log), end, settings)
+        let own = keyspace.actors.read { $0.id(at: keyspace.actor) }
+        let identity = ActorIdentity(after: nil, directory: directory.identity, lastRecord: end.last, fresh: own)
+        do throws(DirectoryError) { try ActorFile(directory).write(identity) } catch { throw .directory(error) }
+        persistence.identity = identity
         withAllPartitions {
             keyspace.beginSaving(over: old)
-            attach(persistence)
+            attach(persistence, tellsActors: true)
             Executor.current?.sharesPartitions()
         }
         startPersisting()
@@ -102,18 +110,20 @@ extension Node {
             unreadable = keyspace.firstLeftAway { values, key in persistence.values?.load(values, key) ?? false }
             if unreadable != nil { return }
             keyspace.shared.pointee.sink = nil
+            keyspace.actors.onChange(nil)
             cs_store_release_u64(persistencePlace, 0)
         }
         if let unreadable {
             doors.log(.warning, "cannot switch appendonly off: the value of \(unreadable) cannot be read from disk")
             return "Unable to turn off AOF. Check server logs."
         }
-        persistence.finish()
+        // What this process writes from now on is not logged: it is no orderly end for the directory.
+        persistence.finish(isEnd: false)
         return nil
     }
 
     /// At the end of the process, when no loop runs any more. Everything is written and synced.
-    public func closePersistence() { persistence?.finish() }
+    public func closePersistence() { persistence?.finish(isEnd: true) }
 
     private func withAllPartitions(_ body: () -> Void) {
         let held = Executor.current?.state.pointee.held ?? PartitionSet()

@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Causality
 import Keyspace
 import Storage
 import Synchronization
@@ -27,6 +28,8 @@ public final class Persistence: @unchecked Sendable {
     var keeper: TreeKeeper?
     var values: TreeValues?
     var readers: ColdReaders?
+    /// Under whom the directory's server writes.
+    var identity: ActorIdentity?
     private let bell = Doorbell()
     private let group = GroupCommit()
     private let sleep: @Sendable (Int) -> Void
@@ -237,15 +240,22 @@ public final class Persistence: @unchecked Sendable {
         released = needed
     }
 
-    /// Ends all threads, with everything written and synced, and gives the directory back. Answers once it is so.
-    func finish() {
+    /// Ends all threads, with everything written and synced, and gives the directory back. Answers once it is so. `isEnd`:
+    /// nothing is written under the directory's actor any more; if all of it is durable, the next server may go on.
+    func finish(isEnd: Bool) {
         // Who is not waited for is told first: whoever waits may have the others' threads run.
         readers?.stop()
         keeper?.stop()
         stop()
         while cs_load_acquire_u32(flags + Flag.ended) == 0 { sleep(1000) }
         keeper = nil
-        directory.withLock { $0 = nil }
+        directory.withLock { directory in
+            if isEnd, let directory, let identity, log.durable == log.last {
+                // If it cannot be written, the next one begins as a new actor.
+                try? ActorFile(directory).write(identity.ended(lastRecord: log.last))
+            }
+            directory = nil
+        }
         wakeLoops()
     }
 

@@ -50,6 +50,7 @@ extension Node {
         loading.begin(total: directory.bytes, now: cs_wall_us() / 1_000_000)
         defer { loading.end() }
         var report = RecoveryReport()
+        let found = try lastActor(directory)
         let tree = try openTree(directory)
         let values = TreeValues(tree, report: doors.log)
         // The log is about values that stay away, too.
@@ -57,7 +58,7 @@ extension Node {
         let state = try savedState(tree)
         let isWhole = state?.isComplete ?? true
         if let state {
-            keyspace.adopt(state)
+            do { try keyspace.adopt(state) } catch { throw RecoveryError.state }
             if isWhole {
                 report.libraries = state.libraries
                 try load(tree, &report)
@@ -76,8 +77,16 @@ extension Node {
         try tidy(tree)
         keyspace.forgetRecords()
         libraries.raiseVersion(above: report.libraries.version)
-        attach(makePersistence(directory, tree, values, end, configuration.settings))
+        let (identity, isNew) = try takeActor(directory, found, lastRecord: end.last)
+        let persistence = makePersistence(directory, tree, values, end, configuration.settings)
+        persistence.identity = identity
+        attach(persistence, tellsActors: isNew)
         return report
+    }
+
+    /// Under whom the directory's last server wrote.
+    private func lastActor(_ directory: DataDirectory) throws(RecoveryError) -> ActorIdentity? {
+        do throws(DirectoryError) { return try ActorFile(directory).read() } catch { throw .directory(error) }
     }
 
     func openTree(_ directory: DataDirectory) throws(RecoveryError) -> Tree {
@@ -239,6 +248,7 @@ extension Keyspace {
             do throws(MutationError) {
                 let mutation = try reader.next()
                 if mutation.database >= databaseCount { return .database(mutation.database, of: databaseCount) }
+                if !mutation.isReadable(self) { throw MutationError() }
                 report.note(librariesIn: mutation)
                 let partition = partitions + (mutation.slot >> 6)
                 Partition.lock(partition)

@@ -183,6 +183,8 @@ public final class TreeKeeper: @unchecked Sendable {
             tree.abandon(run)
             return persistence.failure ?? "the log cannot be made durable"
         }
+        // Whoever is named in what was saved has had an index by now.
+        state.actors = keyspace.actorRecord
         var blob = ByteBuffer(capacity: 64 * 1024)
         state.encode(to: &blob)
         do throws(TreeError) {

@@ -37,6 +37,12 @@ struct TreeLoading: ~Copyable {
         }
         // The records of emptied databases are left until compaction meets them.
         guard let database = keyspace.database(ofSpace: parts.space, slot: parts.slot) else { return }
+        if parts.piece == StoredKey.siblingsPiece {
+            try finish()
+            let isTaken = access(Key(key.view), database).adoptSiblings(Key(key.view), value)
+            if !isTaken { throw unreadable(key.view, "what it has besides its value is not right") }
+            return
+        }
         if let piece = parts.piece { return try add(piece: piece, key.view, name.slice(0, parts.stem), value) }
         try finish()
         guard let head = SavedEntry(value) else { throw unreadable(key.view, "not a value") }
