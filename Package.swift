@@ -63,7 +63,8 @@ let package = Package(
         layer("NodeSimulation", ["Base", "Cluster", "Keyspace", "Node", "Simulation"]),
         layer("Reactor", ["Base", "CSystem"]),
         .executableTarget(
-            name: "martlet-server", dependencies: ["Base", "CSystem", "Storage", "Keyspace", "Node", "Reactor"],
+            name: "martlet-server",
+            dependencies: ["Base", "CSystem", "Cluster", "Storage", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
         // swift run -c release TableBench DIRECTORY
         .executableTarget(

@@ -44,7 +44,8 @@ public final class SimulatedCluster {
         self.options =
             [
                 "--protected-mode", "no", "--io-threads", "\(loops)", "--dir", "/tmp", "--save", "",
-                "--cluster-enabled", "yes", "--cluster-name", "simulated", "--node-weight", "1",
+                "--cluster-enabled", "yes", "--cluster-name", "simulated", "--cluster-secret", "known to all",
+                "--node-weight", "1",
                 "--cluster-seeds", seeds.joined(separator: ","),
             ] + options
         for index in 0..<count {
@@ -75,7 +76,8 @@ public final class SimulatedCluster {
         node.startPersisting()
         let address = ClusterAddress(
             host: server.host, clientPort: SimulatedServer.clientPort, peerPort: SimulatedServer.peerPort)
-        try node.openCluster(address, secret: [UInt8](repeating: 7, count: 32), now: now / 1000)
+        try node.openCluster(address, now: now / 1000)
+        configuration.onChange = { [unowned node] old, new in node.refuseClusterChange(old, new) }
         server.node = node
         server.life += 1
         server.loops = node.executors.map { SimulatedLoop(self, server: index, $0) }
@@ -303,10 +305,10 @@ public final class SimulatedCluster {
         return client
     }
 
-    /// Sends a command and answers what has come back once it does; an empty text if nothing does in time.
+    /// Sends a command and answers its reply once that is there, or what has come of it in time.
     public func exchange(_ client: SimulatedClient, _ line: String, limit milliseconds: Int64 = 10_000) -> String {
         client.send(Array((line + "\r\n").utf8))
-        _ = run(limit: milliseconds) { !client.received.isEmpty || !client.isOpen }
+        _ = run(limit: milliseconds) { client.hasReply || !client.isOpen }
         return client.take()
     }
 

@@ -11,7 +11,8 @@ public final class SimulatedServer {
     public static let peerPort = 16379
     /// Nil while it is down.
     public internal(set) var node: Node?
-    public internal(set) var files: SimulatedFileSystem
+    /// Its disk; what it has when it starts next.
+    public var files: SimulatedFileSystem
     /// How far its wall clock is ahead, microseconds.
     public var skew: Int64 = 0
     /// What its log was told, over all its lives.

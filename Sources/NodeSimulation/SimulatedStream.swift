@@ -61,6 +61,9 @@ public final class SimulatedClient {
         send(Array(text.utf8))
     }
 
+    /// A whole reply has come.
+    public var hasReply: Bool { ReplyLength.of(received[...]) != nil }
+
     /// What has come since the last time.
     public func take() -> String {
         defer { received = [] }
