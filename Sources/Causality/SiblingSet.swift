@@ -84,11 +84,7 @@ public struct SiblingSet<Payload> {
 
     /// The version that a plain GET answers: the latest, then that of the higher actor id (SPEC A7).
     public func winner(by actors: ActorTable) -> Sibling<Payload>? {
-        versions.max { a, b in
-            if a.timestamp != b.timestamp { return a.timestamp < b.timestamp }
-            let (x, y) = (actors.id(at: a.dot.actor), actors.id(at: b.dot.actor))
-            return x != y ? x < y : a.dot.counter < b.dot.counter
-        }
+        versions.max { Sibling.isBefore($0, $1, actors) }
     }
 
     /// The context that a reader of these versions gets, with at most `entriesMax` entries if the versions leave that

@@ -102,6 +102,13 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         return true
     }
 
+    /// Notes that everything in the context has been superseded in all keys of the slot, as `flush` does, without a dot: the
+    /// caller's own, which follows in the same step, is this node's.
+    public mutating func supersede(_ context: CausalContext) {
+        superseded.join(context)
+        tidy()
+    }
+
     /// Everything that either has. Only for who has taken over all that the other one's replica holds: `JoiningClock`.
     mutating func join(_ other: SlotClock) {
         drop(other.dropped)
@@ -112,6 +119,9 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         superseded.join(other.superseded)
         tidy()
     }
+
+    /// Everything that either has, when both are this replica's own: one of them is older, or was read from its log.
+    public mutating func join(heldHere other: SlotClock) { join(other) }
 
     /// The clock without what is beyond gaps.
     var withoutBeyond: SlotClock {
@@ -134,6 +144,9 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     public func highest(of actor: UInt64) -> UInt64 {
         max(base.counter(of: actor), beyond.of(actor).last?.range.last ?? dropped.counter(of: actor))
     }
+
+    /// Whether the dot is in the base, or of a dropped actor: contexts that go out cover it without a key's saying so.
+    public func hasInBase(_ dot: Dot) -> Bool { hasWithoutGap(dot) }
 
     /// Whether nothing is missing below anything that is held.
     public var isDense: Bool { beyond.isEmpty }

@@ -19,6 +19,23 @@ public struct WriteEvent<Payload> {
         self.payload = payload
         self.context = context
     }
+
+    init(checked dot: Dot, at timestamp: Int64, _ payload: Payload?, superseding context: CausalContext) {
+        self.dot = dot
+        self.timestamp = timestamp
+        self.payload = payload
+        self.context = context
+    }
+}
+
+/// What `StoredSiblings.apply` found.
+public enum AppliedWrite: Equatable, Sendable {
+    /// The write is held: nothing has changed.
+    case held
+    /// Something newer that is here supersedes it: its dot is noted, and what it superseded removed.
+    case superseded
+    /// Done.
+    case done
 }
 
 /// A dot is being issued a second time: somebody knows it already, or one after it, as that of another write.
@@ -43,10 +60,10 @@ public struct StoredSiblings<Payload> {
     }
 
     /// By ascending dot.
-    private(set) var stored: [Stored] = []
+    var stored: [Stored] = []
     /// What is known to be superseded beyond the clock's base: its writes may still arrive, and must not appear.
     /// It stays also when no version is left, until the base has it (rule 2).
-    public private(set) var residue = CausalContext()
+    public internal(set) var residue = CausalContext()
 
     public init() {}
 
@@ -96,15 +113,7 @@ public struct StoredSiblings<Payload> {
 
     // MARK: in
 
-    /// What `apply` found.
-    public enum Applied: Equatable, Sendable {
-        /// The write is held: nothing has changed.
-        case held
-        /// Something newer that is here supersedes it: its dot is noted, and what it superseded removed.
-        case superseded
-        /// Done.
-        case done
-    }
+    public typealias Applied = AppliedWrite
 
     /// Does what a write says, and notes its dot, unless it is held.
     @discardableResult

@@ -123,7 +123,7 @@ extension Access {
 
 extension Partition {
     mutating func countObservers() {
-        let others = (readers?.isEmpty ?? true ? 0 : 1) + (tellsEveryChange ? 1 : 0)
+        let others = (readers?.isEmpty ?? true ? 0 : 1) + (tellsEveryChange ? 1 : 0) + (siblings == nil ? 0 : 1)
         observers = UInt32(watched.count + others)
     }
 }

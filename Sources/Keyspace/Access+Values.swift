@@ -32,6 +32,7 @@ extension Access {
     public func removeEmptied(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> Mutation.Change) {
         let dot = nextDot(key.slot)
         let entry = unlink(slot, key)
+        notePredecessor(entry)
         emit(key, nil, dot, change())
         free(entry)
     }

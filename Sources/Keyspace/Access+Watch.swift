@@ -1,5 +1,6 @@
 import Base
 import CSystem
+import Causality
 
 extension Access {
     /// Has `flag` set when the key changes (Redis: WATCH). Once per key and flag.
@@ -30,9 +31,16 @@ extension Access {
         }
     }
 
-    /// Tells whoever wants to know of this key, or of all.
+    /// Tells whoever wants to know of this key, or of all, and has the key's siblings know that they are superseded.
     @inline(never)
+    func tellObservers(_ key: Key, _ entry: Entry?, _ dot: Dot, byClient: Bool) {
+        supersedeSiblings(key, entry, dot)
+        tellObservers(key.view, byClient: byClient)
+    }
+
+    /// The same of a change that has seen to the siblings itself.
     func tellObservers(_ key: ByteView, byClient: Bool) {
+        if partition.pointee.observers == 0 { return }
         tellWatchers(key)
         tellReaders(key, byClient: byClient)
     }

@@ -84,6 +84,7 @@ public struct Access {
     func removeExpired(_ slot: Slot, _ key: Key) {
         partition.pointee.expired &+= 1
         notify(.expired, "expired", key)
+        if _slowPath(hasSiblings(key)) { return removeExpiredVersions(key) }
         remove(slot, key, byClient: false, .expiry)
     }
 
@@ -94,7 +95,7 @@ public struct Access {
     func nextDot(_ slot: Int) -> Dot {
         let counters = partition.pointee.slots + (slot & 63)
         counters.pointee.writes &+= 1
-        return Dot(actor: shared.pointee.actor, counter: counters.pointee.writes)
+        return Dot(actor: UInt64(partition.pointee.actor), counter: counters.pointee.writes)
     }
 
     /// Tells whoever wants to know that the key changed. `entry`: the key's from now on; nil: it is gone.
@@ -102,7 +103,7 @@ public struct Access {
     func emit(
         _ key: Key, _ entry: Entry?, _ dot: Dot, byClient: Bool = true, _ change: @autoclosure () -> Mutation.Change
     ) {
-        if _slowPath(partition.pointee.observers != 0) { tellObservers(key.view, byClient: byClient) }
+        if _slowPath(partition.pointee.observers != 0) { tellObservers(key, entry, dot, byClient: byClient) }
         record(key, entry, dot, change())
     }
 
@@ -114,7 +115,8 @@ public struct Access {
         Partition.record(
             partition,
             Mutation(
-                database: database, key: key.view, slot: key.slot, dot: dot, timestamp: moment.wall, change: change()))
+                database: database, key: key.view, slot: key.slot, dot: dot, timestamp: moment.wall, change: change(),
+                predecessor: partition.pointee.predecessor))
     }
 
     // MARK: writing strings
@@ -322,8 +324,15 @@ public struct Access {
     @inline(__always)
     func restamped(_ slot: Slot, _ key: Key, _ dot: Dot) -> Entry {
         let entry = Table.entry(slot)
+        notePredecessor(entry)
         if _fastPath(restamp(entry, dot)) { return entry }
         return remade(slot, key, entry.valueCount, dot, entry.deadline)
+    }
+
+    /// The entry is about to be changed in place.
+    @inline(__always)
+    func notePredecessor(_ entry: Entry) {
+        if _slowPath(partition.pointee.notesPredecessors) { partition.pointee.predecessor = entry.dot }
     }
 
     /// `Entry.restamp`, which keeps count of accesses.
@@ -357,6 +366,7 @@ public struct Access {
     /// Sets or removes the deadline.
     public func setDeadline(_ slot: Slot, _ key: Key, _ deadline: Int64?) {
         var entry = Table.entry(slot)
+        notePredecessor(entry)
         let dot = nextDot(key.slot)
         if entry.hasDeadline == (deadline != nil) && restamp(entry, dot) {
             if let deadline {

@@ -23,14 +23,20 @@ extension Keyspace {
     private func flush(_ index: Int, _ database: Int, _ moment: Moment, into contents: DetachedTables) {
         let partition = partitions + index
         let tables = partition.pointee.databases + database
-        if tables.pointee.entries.count == 0 { return }
+        let access = Access(partition, database: database, moment: moment)
+        if tables.pointee.entries.count == 0 && partition.pointee.siblingCount(database) == 0 { return }
         if partition.pointee.observers != 0 {
             Access.tellAllWatchers(partition, database, replacement: nil, moment: moment)
         }
         signalAll(partition, index, database)
-        emit(index, Keyspace.occupiedSlots(partition, database), database, moment, .flush)
+        let slots = Keyspace.occupiedSlots(partition, database)
+        if partition.pointee.clocks != nil {
+            for slot in 0..<64 where slots >> UInt64(slot) & 1 != 0 { access.noteFlush(of: index << 6 | slot) }
+        }
+        emit(index, slots, database, moment, .flush)
+        access.dropSiblings()
         contents.add(&tables.pointee)
-        Access(partition, database: database, moment: moment).countAway(-tables.pointee.awayCount)
+        access.countAway(-tables.pointee.awayCount)
         tables.pointee.forgetUnsaved()
         tables.pointee.space = partition.pointee.nextSpace
         partition.pointee.nextSpace += 1
@@ -49,7 +55,8 @@ extension Keyspace {
         let partition = partitions + index
         let a = partition.pointee.databases + first
         let b = partition.pointee.databases + second
-        if a.pointee.entries.count == 0 && b.pointee.entries.count == 0 { return }
+        let siblings = partition.pointee.siblingCount(first) + partition.pointee.siblingCount(second)
+        if a.pointee.entries.count == 0 && b.pointee.entries.count == 0 && siblings == 0 { return }
         if partition.pointee.observers != 0 {
             Access.tellAllWatchers(partition, first, replacement: second, moment: moment)
             Access.tellAllWatchers(partition, second, replacement: first, moment: moment)
@@ -58,6 +65,7 @@ extension Keyspace {
         signalAll(partition, index, second)
         let slots = Keyspace.occupiedSlots(partition, first) | Keyspace.occupiedSlots(partition, second)
         PartitionDatabase.exchange(a, b)
+        partition.pointee.exchangeSiblings(first, second)
         if first == 0 || second == 0 { Keyspace.recountSlots(partition) }
         emit(index, slots, first, moment, .swap(with: second))
     }
@@ -82,6 +90,9 @@ extension Keyspace {
     /// for others all, because finding out would mean to hash every key.
     static func occupiedSlots(_ partition: PartitionPointer, _ database: Int) -> UInt64 {
         var slots: UInt64 = 0
+        for name in partition.pointee.siblings?.pointee.keys(database) ?? [] {
+            name.withView { slots |= 1 << UInt64(Key($0).slot & 63) }
+        }
         if database == 0 {
             for slot in 0..<64 where partition.pointee.slots[slot].keys != 0 { slots |= 1 << UInt64(slot) }
             return slots

@@ -13,12 +13,16 @@ public final class Keyspace: @unchecked Sendable {
     public let shared: UnsafeMutablePointer<KeyspaceShared>
     public let databaseCount: Int
 
-    /// `readers`: the loops, whose prefetching the reclaimer waits for.
-    public init(databases: Int, reclaimer: Reclaimer, disposer: Disposer) {
+    /// `reclaimer`: its readers are the loops, for whose prefetching it waits. `actor`: under which id this node writes.
+    public init(
+        databases: Int, reclaimer: Reclaimer, disposer: Disposer, actor: ActorID = ActorID(high: 0, low: 1)
+    ) {
         databaseCount = databases
         shared = .allocate(capacity: 1)
         shared.initialize(
-            to: KeyspaceShared(databaseCount: databases, reclaimer: reclaimer, disposer: disposer))
+            to: KeyspaceShared(
+                databaseCount: databases, reclaimer: reclaimer, disposer: disposer,
+                actors: ActorRegistry(first: actor)))
         let raw = UnsafeMutableRawPointer.allocate(
             byteCount: MemoryLayout<Partition>.stride * Limits.partitions, alignment: 64)
         partitions = raw.bindMemory(to: Partition.self, capacity: Limits.partitions)
@@ -40,7 +44,8 @@ public final class Keyspace: @unchecked Sendable {
     private func prepare(_ partition: PartitionPointer, _ first: UnsafeMutablePointer<PartitionDatabase>) {
         let slots = UnsafeMutablePointer<SlotCounters>.allocate(capacity: 64)
         slots.initialize(repeating: SlotCounters(), count: 64)
-        partition.initialize(to: Partition(databases: PartitionDatabases(first: first), slots: slots, shared: shared))
+        partition.initialize(
+            to: Partition(actor: 1, databases: PartitionDatabases(first: first), slots: slots, shared: shared))
     }
 
     deinit {
@@ -54,11 +59,13 @@ public final class Keyspace: @unchecked Sendable {
             }
             partition.pointee.readers?.forEach { _, readers in readers.pointee.free() }
             partition.pointee.slots.deallocate()
+            partition.pointee.forgetVersions()
             partition.deinitialize(count: 1)
         }
         partitions.deallocate()
         tables.deallocate()
         shared.pointee.packing.free()
+        shared.pointee.siblingFigures.free()
         shared.deinitialize(count: 1)
         shared.deallocate()
     }

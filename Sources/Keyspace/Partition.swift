@@ -11,9 +11,11 @@ public struct Partition {
     var lockWord: UInt32 = 0
     /// Clients' waits for keys of this partition (blocking commands). While 0, no key serves anybody.
     public var waiting: UInt32 = 0
-    /// How many want to know of changes: watched keys; one more while clients cache keys, and one while some want
-    /// to know of all. While 0, a write has nobody to tell.
+    /// How many want to know of changes: watched keys; one more while clients cache keys, one while some want to
+    /// know of all, and one while keys are not settled (`KeySiblings`). While 0, a write has nobody to tell.
     var observers: UInt32 = 0
+    /// The index of the actor whose dots changes take: this node's own, but for a moment while another's is applied.
+    var actor: UInt32
     public let databases: PartitionDatabases
     public let slots: UnsafeMutablePointer<SlotCounters>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
@@ -22,6 +24,10 @@ public struct Partition {
     var hidesKeys = false
     /// Mutations have been recorded that the sink was not told to commit.
     var hasOpenRecord = false
+    /// Changes are not handed to the sink: they are part of one that is, as it is.
+    var isMuted = false
+    /// Changes to values note which version they were made to (`predecessor`).
+    var notesPredecessors = false
     /// Lookups by reading commands that found a key, and that did not.
     public var hits: UInt64 = 0
     public var misses: UInt64 = 0
@@ -39,6 +45,16 @@ public struct Partition {
     var lateRemovals: UnsafeMutablePointer<ByteBuffer>?
     /// The number of the next space (`PartitionDatabase.space`).
     var nextSpace: UInt64 = 1 << 32
+    /// What keys have besides their entries; nil: all are settled.
+    var siblings: UnsafeMutablePointer<SiblingTable>?
+    /// Which writes the 64 slots hold, this node's own up to some counter; nil: only this node's own.
+    var clocks: UnsafeMutablePointer<SlotClock>?
+    /// Counts changes of unsettled keys, so that replaying knows which it has seen: they need have no dot.
+    var revision: UInt64 = 0
+    /// The version that the value at hand had before its latest change in place.
+    var predecessor = Dot(packed: 0)
+    /// While another actor's change is applied: the slot whose counter it uses, and what that was.
+    var lent: (slot: Int, writes: UInt64)?
 
     /// Takes the lock, spinning first, then sleeping. Nobody locks a lower partition while holding a higher one.
     @inline(__always)
@@ -76,6 +92,7 @@ extension Partition {
     /// Hands a mutation to the sink.
     @inline(never)
     static func record(_ partition: UnsafeMutablePointer<Partition>, _ mutation: Mutation) {
+        if partition.pointee.isMuted { return }
         partition.pointee.hasOpenRecord = true
         partition.pointee.shared.pointee.sinkReference?._withUnsafeGuaranteedRef { $0.record(mutation) }
     }
@@ -175,8 +192,13 @@ public struct KeyspaceShared {
     public var isClustered = false
     public let reclaimer: Reclaimer
     public let disposer: Disposer
-    /// Index of this node's actor in its intern table.
-    public var actor: UInt64 = 1
+    /// Index of this node's actor in `actors` (`Keyspace.write(as:)`).
+    public internal(set) var actor: UInt64 = 1
+    public let actors: ActorRegistry
+    /// All dots of actors that have been dropped (`ActorTable.dropped`).
+    var dropped = VersionVector()
+    /// What of unsettled keys there is, for INFO. Relaxed atomics.
+    public let siblingFigures = SiblingFigures()
     /// Who gets the mutations; nil: they are not even made.
     public var sink: MutationSink? {
         didSet { sinkReference = sink.map(Unmanaged.passUnretained) }

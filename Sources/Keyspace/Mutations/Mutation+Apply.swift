@@ -12,34 +12,66 @@ extension Mutation {
     @discardableResult
     public func apply(to keyspace: Keyspace) -> Bool {
         if case .libraries = change { return false }
+        if let isApplied = applyCausality(to: keyspace) { return isApplied }
         let partition = keyspace.partitions + (slot >> 6)
-        let counters = partition.pointee.slots + (slot & 63)
-        if dot.counter <= counters.pointee.writes || database >= keyspace.databaseCount { return false }
+        if Partition.holds(dot, partition, of: slot) || database >= keyspace.databaseCount { return false }
         if case .swap(let other) = change, other >= keyspace.databaseCount { return false }
-        // The change below takes the slot's next dot, which is this mutation's.
-        counters.pointee.writes = dot.counter - 1
         let moment = Moment(wall: timestamp, stamp: AccessStamp.fresh(frequency: false, now: timestamp))
         let access = Access(partition, database: database, moment: moment)
-        switch change {
-        case .flush: access.flushSlot(slot)
-        case .swap(let other): access.swapSlot(slot, with: other)
-        default:
-            let key = Key(key)
-            let place = access.tables.pointee.entries.find(key)
-            // A value that was saved while it changed may be newer than the log's place where replaying begins.
-            if place.map({ suits(Table.entry($0)) }) ?? true {
-                change(access, key, place)
+        perform(partition) {
+            switch change {
+            case .flush: access.flushSlot(slot)
+            case .swap(let other): access.swapSlot(slot, with: other)
+            default:
+                let key = Key(key)
+                let place = access.tables.pointee.entries.find(key)
+                // A value that was saved while it changed may be newer than the log's place where replaying begins: then
+                // its dot is yet to come.
+                if place.map({ suits(Table.entry($0)) && Partition.holds(Table.entry($0).dot, partition, of: slot) })
+                    ?? true
+                {
+                    make(access, key, place)
+                }
             }
         }
-        counters.pointee.writes = dot.counter
+        Partition.hold(dot, partition, of: slot, at: timestamp)
+        if isOfKey { access.keepBeyondBase(Key(key), dot) }
+        Partition.record(partition, self)
         return true
     }
 
-    /// Whether the change can be made to this value, which has not seen it. It is of another type if mutations
-    /// before this one are missing, or newer.
-    private func suits(_ entry: Entry) -> Bool {
-        if entry.dot.counter >= dot.counter { return false }
-        return switch change {
+    private var isOfKey: Bool {
+        switch change {
+        case .flush, .swap, .libraries, .clock, .actors: false
+        default: true
+        }
+    }
+
+    /// Has the changes that `body` makes take this mutation's dot, whoever's it is. Nothing of them is recorded.
+    private func perform(_ partition: PartitionPointer, _ body: () -> Void) {
+        let counters = partition.pointee.slots + (slot & 63)
+        let (writes, actor) = (counters.pointee.writes, partition.pointee.actor)
+        partition.pointee.lent = (slot & 63, writes)
+        partition.pointee.actor = UInt32(dot.actor)
+        counters.pointee.writes = dot.counter - 1
+        partition.pointee.isMuted = true
+        body()
+        partition.pointee.isMuted = false
+        counters.pointee.writes = writes
+        partition.pointee.actor = actor
+        partition.pointee.lent = nil
+    }
+
+    /// Makes the change to the key, under this mutation's dot and time; the caller records it and notes the dot.
+    func perform(in access: Access, _ key: Key) {
+        let moment = Moment(wall: timestamp, stamp: access.moment.stamp)
+        let there = Access(access.partition, database: database, moment: moment)
+        perform(access.partition) { make(there, key, there.tables.pointee.entries.find(key)) }
+    }
+
+    /// Whether the change can be made to this value. It is of another type if mutations before this one are missing.
+    func suits(_ entry: Entry) -> Bool {
+        switch change {
         case .add, .splice, .raise: entry.type == .string
         case .list: entry.type == .list
         case .set: entry.type == .set
@@ -50,7 +82,7 @@ extension Mutation {
         }
     }
 
-    private func change(_ access: Access, _ key: Key, _ place: Table.Slot?) {
+    private func make(_ access: Access, _ key: Key, _ place: Table.Slot?) {
         var place = place
         if needsValue, let there = place {
             // What is missing of a value that cannot be read must not look like a value.
@@ -64,7 +96,9 @@ extension Mutation {
     /// Whether the change is one to the value, rather than another value.
     private var needsValue: Bool {
         switch change {
-        case .putString, .putRawString, .putInteger, .putValue, .putObject, .delete, .flush, .swap, .libraries: false
+        case .putString, .putRawString, .putInteger, .putValue, .putObject, .delete, .flush, .swap, .libraries,
+            .siblings, .clock, .actors:
+            false
         case .splice, .deadline, .add, .raise, .list, .set, .sortedSet, .hash, .stream: true
         }
     }
@@ -97,8 +131,8 @@ extension Mutation {
         case .sortedSet(let change): access.apply(change, key, place)
         case .hash(let change): access.apply(change, key, place)
         case .stream(let change): access.apply(change, key, place)
-        case .flush, .swap, .libraries:
-            preconditionFailure("changes of whole slots, and the node's, have no key")
+        case .flush, .swap, .libraries, .siblings, .clock, .actors:
+            preconditionFailure("changes of whole slots, of versions, and the node's, are made elsewhere")
         }
     }
 }
@@ -132,6 +166,8 @@ extension Access {
         for entry in removed where partition.pointee.observers != 0 { tellWatchers(entry.key) }
         unlinkAll(removed)
         removed.forEach { free($0) }
+        noteFlush(of: slot)
+        dropSiblings(of: slot)
         emitSlot(slot, .flush)
     }
 
@@ -146,6 +182,7 @@ extension Access {
         target.unlinkAll(theirs)
         for entry in mine { target.place(entry) }
         for entry in theirs { place(entry) }
+        exchangeSiblings(of: slot, with: target)
         emitSlot(slot, .swap(with: other))
     }
 

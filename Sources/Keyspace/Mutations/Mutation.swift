@@ -14,6 +14,9 @@ public struct Mutation {
     /// When the coordinator wrote it, ms since 1970.
     public var timestamp: Int64
     public var change: Change
+    /// Of a change to a value: the dot of the version that it was made to, if whoever wants to know has asked for it
+    /// (`Keyspace.notePredecessors`). Not encoded.
+    public var predecessor = Dot(packed: 0)
 
     public enum Change {
         /// The key holds these bytes now, as text even if they spell an integer.
@@ -42,6 +45,12 @@ public struct Mutation {
         case sortedSet(SortedSetChange)
         case hash(HashChange)
         case stream(StreamChange)
+        /// What a key that was not settled, or is not any more, has now: `SiblingRecord`. Its dot may be none (0).
+        case siblings(ByteView)
+        /// Which writes the slot holds: `ClockRecord`. It has no dot.
+        case clock(ByteView)
+        /// The node's actors, and which one is its own: `ActorRecord`. No key space's slot is concerned.
+        case actors(ByteView)
         /// All keys of the slot's database are gone.
         case flush
         /// The slot's keys of two databases changed places. `database` is the one, this the other.

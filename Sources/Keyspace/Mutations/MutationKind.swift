@@ -13,6 +13,9 @@ enum MutationKind: UInt8 {
     case flush = 10
     case swap = 11
     case libraries = 12
+    case siblings = 13
+    case clock = 14
+    case actors = 15
     case listPush = 16
     case listPop = 17
     case listInsert = 18
@@ -38,7 +41,12 @@ enum MutationKind: UInt8 {
     case streamAcknowledge = 43
 
     /// The change is about no key: the head has a slot (0 if it is about none either).
-    var isOfSlot: Bool { self == .flush || self == .swap || self == .libraries }
+    var isOfSlot: Bool {
+        switch self {
+        case .flush, .swap, .libraries, .clock, .actors: true
+        default: false
+        }
+    }
 
     /// A deadline follows the head.
     static let hasDeadline: UInt8 = 0x80

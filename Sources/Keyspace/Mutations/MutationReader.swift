@@ -76,6 +76,9 @@ public struct MutationReader: ~Copyable {
             if other > MutationReader.databaseMax { throw .corrupt }
             return .swap(with: other)
         case .libraries: return .libraries(try reader.counted())
+        case .siblings: return .siblings(try reader.counted())
+        case .clock: return .clock(try reader.counted())
+        case .actors: return .actors(try reader.counted())
         default: return try elementChange(kind)
         }
     }

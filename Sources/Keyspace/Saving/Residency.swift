@@ -52,7 +52,11 @@ extension Access {
         let entry = Table.entry(slot)
         if entry.isExpired(moment.wall) {
             expire(slot, key)
-            return nil
+            // A sibling without that deadline may be what the key holds now.
+            guard hasSiblings(key), let next = tables.pointee.entries.find(key),
+                !Table.entry(next).isExpired(moment.wall)
+            else { return nil }
+            return present(next, key)
         }
         if !entry.isAway || moment.stamp & AccessStamp.needsNoValue != 0 { return slot }
         return present(slot, key)

@@ -127,8 +127,8 @@ extension Access {
 
     private func makeUnstamped(_ key: Key, _ head: SavedEntry, _ value: StoredValue?) -> Entry? {
         switch head.kind {
-        case .text: return makeText(key, head, .bytes)
-        case .rawText: return makeText(key, head, .rawBytes)
+        case .text: return makeText(key, head.body, .bytes, deadline: head.deadline)
+        case .rawText: return makeText(key, head.body, .rawBytes, deadline: head.deadline)
         case .integer:
             var at = 0
             guard let value = head.body.signedVarint(at: &at), at == head.body.count else { return nil }
@@ -140,14 +140,14 @@ extension Access {
         }
     }
 
-    private func makeText(_ key: Key, _ head: SavedEntry, _ encoding: Encoding) -> Entry {
-        let bytes = head.body
+    /// A string as it is, whatever it spells, in an entry in no table yet.
+    func makeText(_ key: Key, _ bytes: ByteView, _ encoding: Encoding, deadline: Int64?) -> Entry {
         if bytes.count <= Limits.inlineValueBytes {
-            let entry = makeDetached(key, .string, encoding, valueCount: bytes.count, deadline: head.deadline)
+            let entry = makeDetached(key, .string, encoding, valueCount: bytes.count, deadline: deadline)
             memcpy(entry.value, bytes.start, bytes.count)
             return entry
         }
-        let entry = makeDetached(key, .string, .block, valueCount: StringBlock.stride, deadline: head.deadline)
+        let entry = makeDetached(key, .string, .block, valueCount: StringBlock.stride, deadline: deadline)
         var block = StringBlock.make(capacity: bytes.count)
         memcpy(block.bytes, bytes.start, bytes.count)
         block.count = bytes.count

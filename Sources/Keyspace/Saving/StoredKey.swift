@@ -9,6 +9,8 @@ public enum StoredKey {
     /// Slot and space.
     static let prefixBytes = 10
     static let pieceBytes = 8
+    /// Under this number, which no piece has, is what a key has besides its value (`KeySiblings`): behind all pieces.
+    public static let siblingsPiece = UInt64.max
 
     /// Appends the name of a key's head: the stem of its pieces' names.
     public static func append(slot: Int, space: UInt64, _ key: ByteView, to output: inout ByteBuffer) {

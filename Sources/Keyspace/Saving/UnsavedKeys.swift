@@ -9,6 +9,8 @@ struct UnsavedKeys: ~Copyable {
     /// By key, pieces that the tree has of values in whose place there is another one: their records go together with
     /// the saving of that, as the head that counts on them does.
     var replaced: [[UInt8]: [UInt64]] = [:]
+    /// Keys without an entry of which something is to be saved all the same (`KeySiblings`).
+    var withoutEntry: [[UInt8]] = []
     /// Every key is to be saved, marked or not.
     var isWhole = false
 }
@@ -71,6 +73,25 @@ extension Access {
     func noteRewritten(_ entry: Entry, _ oldMeta: UInt64) {
         entry.setMarks(0, to: oldMeta & Entry.Bit.saving)
         if oldMeta & Entry.Bit.away != 0 { countAway(-1) }
+    }
+
+    /// What the key has besides its entry (nil: it has none) is to be saved, together with the entry.
+    func noteUnsavedSiblings(_ key: Key, _ entry: Entry?) {
+        if shared.pointee.sink == nil { return }
+        if let entry {
+            noteUnsaved(entry, key.hash)
+        } else if partition.pointee.siblings(database, key.view) != nil {
+            tables.pointee.unsaved.pointee.withoutEntry.append(key.view.bytes)
+        }
+    }
+
+    /// The tree has a record of what the key has had besides its entry: it goes.
+    func tellRemovedSiblings(_ key: Key) {
+        withStem(key.view, key.slot) { stem in
+            var name = ByteBuffer(capacity: stem.count + StoredKey.pieceBytes)
+            StoredKey.append(stem, piece: StoredKey.siblingsPiece, to: &name)
+            tellRemoved(name.view)
+        }
     }
 
     /// A name that the tree may have is to go: with the save that is under way, or else with the next.

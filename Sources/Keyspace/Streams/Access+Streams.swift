@@ -48,7 +48,9 @@ extension Access {
     /// a modification of the key).
     private func changedQuietly(_ slot: Slot, _ key: Key, _ change: @autoclosure () -> StreamChange) {
         let dot = nextDot(key.slot)
-        record(key, restamped(slot, key, dot), dot, .stream(change()))
+        let entry = restamped(slot, key, dot)
+        if _slowPath(partition.pointee.observers != 0) { supersedeSiblings(key, entry, dot) }
+        record(key, entry, dot, .stream(change()))
     }
 
     /// Tells watchers of a change that was emitted quietly.
