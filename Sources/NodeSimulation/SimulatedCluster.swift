@@ -294,13 +294,13 @@ public final class SimulatedCluster {
 
     // MARK: streams
 
-    /// A client of a server, on one of its loops.
-    public func client(of server: Int) -> SimulatedClient {
+    /// A client of a server, on one of its loops; at the port for nodes, somebody who says that it is one.
+    public func client(of server: Int, port: Int = SimulatedServer.clientPort) -> SimulatedClient {
         let stream = SimulatedStream(from: nil, to: server)
         keep(stream)
         let client = SimulatedClient(self, stream.a)
         stream.a.owner = .client(client)
-        queue.add(.arrival(stream, port: SimulatedServer.clientPort), at: now + delay())
+        queue.add(.arrival(stream, port: port), at: now + delay())
         stream.b.lastArrival = now + faults.delay.upperBound
         return client
     }
@@ -330,6 +330,7 @@ public final class SimulatedCluster {
     private func arrive(_ stream: SimulatedStream, _ port: Int) {
         let server = servers[stream.b.server!]
         if !stream.a.isOpen { return }
+        stream.b.isForPeers = port == SimulatedServer.peerPort
         guard server.isRunning else { return sendEnd(to: stream.a) }
         server.loops[Int(random.below(UInt64(server.loops.count)))].accept(stream.b)
         if stream.a.server != nil { queue.add(.accepted(stream.a), at: now + delay()) }

@@ -29,6 +29,9 @@ public final class SimulatedServer {
         host = "10.0.\(index / 250).\(index % 250 + 1)"
     }
 
+    /// Its sockets to other nodes take nothing any more, until it starts anew: nobody reads at the other end.
+    public func stopSending() { for loop in loops { loop.isStuffed = true } }
+
     public var isRunning: Bool { node != nil }
     public var keeper: ClusterKeeper { node!.cluster! }
     public var view: ClusterView { keeper.view }

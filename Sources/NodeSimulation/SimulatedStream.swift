@@ -18,6 +18,8 @@ final class StreamEnd {
     /// The other end is closed, and all it sent has arrived.
     var isEnded = false
     var isOpen = true
+    /// It arrived at the port for nodes.
+    var isForPeers = false
     /// The network has lost the connection: nothing more gets through.
     var isBroken = false
     /// When the last piece sent to this end arrives: pieces do not overtake each other.

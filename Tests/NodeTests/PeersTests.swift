@@ -180,6 +180,61 @@ import Testing
         #expect(answered != nil)
     }
 
+    /// Who connects has to prove in time who it is.
+    @Test func whoSaysNothingIsCutOff() throws {
+        let world = try World()
+        let silent = world.cluster.client(of: 0, port: SimulatedServer.peerPort)
+        world.cluster.run(milliseconds: 1900)
+        #expect(silent.isOpen)
+        world.cluster.run(milliseconds: 200)
+        #expect(!silent.isOpen && silent.take() == "")
+    }
+
+    @Test(arguments: ["PING\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", String(repeating: "x", count: 10_000)])
+    func whoSpeaksSomethingElseIsCutOff(_ text: String) throws {
+        let world = try World()
+        let client = world.cluster.client(of: 0, port: SimulatedServer.peerPort)
+        client.send(Array(text.utf8))
+        // What could still become the length of a frame is waited for.
+        #expect(world.cluster.run(limit: 2100) { !client.isOpen } != nil)
+        #expect(world.ask(1, 0, ids: [1]))
+        world.cluster.run(milliseconds: 100)
+        #expect(world.recorders[1][0].answers.map(\.id) == [1])
+    }
+
+    @Test func notTooManyGreetAtATime() throws {
+        let world = try World(loops: 1)
+        let clients = (0..<300).map { _ in world.cluster.client(of: 0, port: SimulatedServer.peerPort) }
+        world.cluster.run(milliseconds: 100)
+        #expect(clients.filter(\.isOpen).count == Peers.greetingsMax)
+        world.cluster.run(milliseconds: 2100)
+        #expect(!clients.contains { $0.isOpen })
+        #expect(world.ask(1, 0, ids: [1]))
+        world.cluster.run(milliseconds: 100)
+        #expect(world.recorders[1][0].answers.map(\.id) == [1])
+    }
+
+    /// A member that asks and does not listen is cut off before its answers fill the memory.
+    @Test func whoDoesNotReadItsAnswersIsCutOff() throws {
+        let world = try World(loops: 1)
+        world.ask(0, 1, ids: [0])
+        world.cluster.run(milliseconds: 50)
+        let via = try #require(world.recorders[1][0].requests.first?.via)
+        // Nothing gets from the second server to the first one any more.
+        world.cluster.servers[1].stopSending()
+        for _ in 0..<80 {
+            world.inTurn(1) { executor in
+                [UInt8](repeating: 7, count: 1 << 20).withView {
+                    executor.peers.respond(via, id: 1, code: 0, payload: $0)
+                }
+            }
+            world.cluster.run(milliseconds: 1)
+        }
+        world.cluster.run(milliseconds: 50)
+        #expect(world.recorders[0][0].losses == [world.members[1]])
+        #expect(world.cluster.servers[1].node!.executors[0].peers.linkCount == 0)
+    }
+
     @Test func longPayloadsGoThrough() throws {
         let world = try World()
         var random = PRNG(seed: 3)
