@@ -339,10 +339,7 @@ public final class SimulatedCluster {
     func send(_ bytes: [UInt8], from end: StreamEnd) {
         let target: StreamEnd = end.other
         if !end.isOpen || !target.isOpen || end.isBroken { return }
-        if isCut(end) {
-            target.held.append(bytes)
-            return
-        }
+        if isCut(end) { return hold(bytes, from: end) }
         var rest = bytes[...]
         for left in stride(from: max(1, faults.pieces), to: 0, by: -1) where !rest.isEmpty {
             let count = left == 1 ? rest.count : Int(random.below(UInt64(rest.count + 1)))
@@ -352,6 +349,23 @@ public final class SimulatedCluster {
             rest = rest.dropFirst(count)
             if end.server != nil && target.server != nil && chance(faults.breaks) { return breakUp(end) }
         }
+    }
+
+    /// What nobody confirms for so long ends the connection.
+    private static let patience: Int64 = 6_000_000
+
+    private func hold(_ bytes: [UInt8], from end: StreamEnd) {
+        let target: StreamEnd = end.other
+        if target.held.isEmpty {
+            after(milliseconds: Self.patience / 1000) { [unowned self] in
+                if end.isOpen && !target.held.isEmpty {
+                    target.held = []
+                    end.isBroken = true
+                    sendEnd(to: end)
+                }
+            }
+        }
+        target.held.append(bytes)
     }
 
     /// The connection is gone, for both.

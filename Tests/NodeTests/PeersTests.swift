@@ -235,6 +235,47 @@ import Testing
         #expect(world.cluster.servers[1].node!.executors[0].peers.linkCount == 0)
     }
 
+    /// Back-off does not outlast the news that the member is back.
+    @Test func whoIsBackIsConnectedToAtOnce() throws {
+        let world = try World(loops: 1)
+        world.cluster.kill(1)
+        for round in 0..<300 {
+            world.ask(0, 1, ids: [UInt64(round)])
+            world.cluster.run(milliseconds: 100)
+        }
+        let view = { world.cluster.servers[0].view }
+        #expect(!view().isReachable(world.members[1]))
+        try world.cluster.start(1)
+        world.recorders[1] = world.cluster.servers[1].node!.executors.map(Recorder.init)
+        #expect(world.cluster.run(limit: 20_000) { view().isReachable(world.members[1]) } != nil)
+        world.cluster.run(milliseconds: 50)
+        #expect(world.ask(0, 1, ids: [1000]))
+        world.cluster.run(milliseconds: 50)
+        #expect(world.recorders[0][0].answers.map(\.id) == [1000])
+    }
+
+    /// A connection over which nothing gets ends at both sides, and does not keep what was sent for later.
+    @Test func aCutConnectionEnds() throws {
+        let world = try World(loops: 1)
+        world.ask(0, 1, ids: [1])
+        world.cluster.run(milliseconds: 50)
+        #expect(world.recorders[0][0].answers.count == 1)
+        world.cluster.split([0], [1])
+        #expect(world.ask(0, 1, ids: [2]))
+        world.cluster.run(milliseconds: 5000)
+        #expect(world.recorders[0][0].losses.isEmpty)
+        world.cluster.run(milliseconds: 1500)
+        #expect(world.recorders[0][0].losses == [world.members[1]])
+        world.cluster.heal()
+        let answered = world.cluster.run(limit: 20_000) {
+            world.ask(0, 1, ids: [3])
+            return world.recorders[0][0].answers.last?.id == 3
+        }
+        #expect(answered != nil)
+        #expect(!world.recorders[1][0].requests.map(\.id).contains(2))
+        #expect(world.cluster.servers[1].node!.executors[0].peers.linkCount == 1)
+    }
+
     @Test func longPayloadsGoThrough() throws {
         let world = try World()
         var random = PRNG(seed: 3)

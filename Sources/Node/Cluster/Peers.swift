@@ -55,11 +55,17 @@ public final class Peers {
 
     /// The cluster looks different now.
     func adopt(_ view: ClusterView) {
+        let before = self.view
         self.view = view
         precondition(outgoing.isEmpty || outgoing.count == view.members.count, "the ring is fixed")
         if outgoing.isEmpty { outgoing = [OutgoingPeer?](repeating: nil, count: view.members.count) }
         for peer in outgoing {
-            if let peer { peer.session.address = view.members[peer.member].peerAddress }
+            guard let peer else { continue }
+            peer.session.address = view.members[peer.member].peerAddress
+            if before?.isReachable(peer.member) == false && view.isReachable(peer.member) {
+                peer.session.hurry(now: now, into: &directives)
+                obey(peer)
+            }
         }
     }
 
