@@ -114,6 +114,7 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "CSystem", "Reactor"]),
+        tests("ServerTests", ["Base", "CSystem", "Cluster", "Keyspace", "Node", "Reactor", "Simulation"]),
         tests("BaseTests", ["Base", "CSystem"]),
         tests("ClusterTests", ["Base", "Cluster", "ClusterSimulation"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
