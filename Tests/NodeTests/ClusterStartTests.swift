@@ -63,6 +63,33 @@ import Testing
         #expect(Set(cluster.servers.map(\.view.ring.digest)).count == 1)
     }
 
+    /// A disk that refuses the file does not keep a node from its cluster; the file is tried again, not all the time, and
+    /// said once.
+    @Test func aDiskThatRefusesTheFile() throws {
+        let cluster = try SimulatedCluster(seed: 6, servers: 2)
+        let files = cluster.servers[1].files
+        files.failAt(1, .error, of: .write, persistent: true)
+        #expect(cluster.found())
+        cluster.run(milliseconds: 20_000)
+        #expect(files.calls(of: .write) < 10)
+        #expect(cluster.servers[1].lines.filter { $0.hasPrefix("Cluster: cannot write /tmp/nodes.conf: ") }.count == 1)
+        #expect(cluster.servers[1].view.number < 5)
+        files.stopFailing()
+        cluster.run(milliseconds: 6000)
+        let bytes = try #require(files.contents(Self.path))
+        #expect(try bytes.withView { try MembershipState($0) }.founding != 0)
+        // Whoever was stopped before that founds it once more, and it is the same.
+        let other = try SimulatedCluster(seed: 7, servers: 2)
+        other.servers[1].files.failAt(1, .error, of: .write, persistent: true)
+        #expect(other.found())
+        other.kill(1)
+        other.servers[1].files.stopFailing()
+        try other.start(1)
+        #expect(!other.servers[1].view.isFounded)
+        #expect(other.found())
+        #expect(other.servers[1].view.ring.digest == other.servers[0].view.ring.digest)
+    }
+
     @Test func aDamagedFileIsNotTouched() throws {
         let cluster = try Self.founded()
         let files = cluster.servers[1].files

@@ -57,8 +57,7 @@ public final class Peers {
     func adopt(_ view: ClusterView) {
         let before = self.view
         self.view = view
-        precondition(outgoing.isEmpty || outgoing.count == view.members.count, "the ring is fixed")
-        if outgoing.isEmpty { outgoing = [OutgoingPeer?](repeating: nil, count: view.members.count) }
+        if before == nil || before!.version != view.version { return beginAnew(before) }
         for peer in outgoing {
             guard let peer else { continue }
             peer.session.address = view.members[peer.member].peerAddress
@@ -67,6 +66,22 @@ public final class Peers {
                 obey(peer)
             }
         }
+    }
+
+    /// Members have other indices, and whoever goes by the old ring is not talked to. Until live joins come, that is
+    /// the founding.
+    private func beginAnew(_ before: ClusterView?) {
+        let old = outgoing
+        outgoing = [OutgoingPeer?](repeating: nil, count: view!.members.count)
+        for peer in incoming { if let peer { end(peer, "the ring has changed") } }
+        for peer in old {
+            guard let peer else { continue }
+            disconnect(peer)
+            board.remove(peer)
+            handler.lost(peer.member)
+        }
+        broken.removeAll()
+        schedule()
     }
 
     /// Ms of a monotonic clock, when the turn began.
