@@ -8,10 +8,11 @@ BUILD := swift build -c release --static-swift-stdlib --explicit-target-dependen
 BUILD_PACKAGES := libjemalloc-dev libssl-dev liblua5.1-0-dev liblz4-dev libzstd-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) redis-server redis-tools tcl python3 python3-venv ruby-sidekiq strace xz-utils
 
-.PHONY: help run build test bench format fuzz fuzz-scripts fuzz-payloads fuzz-tables fuzz-files thread-sanitizer build-packages test-packages
+.PHONY: help run cluster build test bench format fuzz fuzz-scripts fuzz-payloads fuzz-tables fuzz-files thread-sanitizer build-packages test-packages
 
 help:
 	@echo "make run               build, then serve on port $(PORT) with conf/martlet.conf (PORT=n: elsewhere)"
+	@echo "make cluster           build, then run a cluster of three nodes until Ctrl-C (PORT=n: ports from there on)"
 	@echo "make test              install what is missing, build, lint, all tests; last line: N passed, N failed"
 	@echo "make build             release build"
 	@echo "make bench             compare with Valkey and Redis (bench/README.md)"
@@ -36,6 +37,11 @@ build: build-packages
 run: build
 	@tools/install-packages redis-tools
 	exec $(SERVER) conf/martlet.conf --port $(PORT)
+
+# Three nodes with data under a temporary folder.
+cluster: build
+	@tools/install-packages redis-tools
+	@PORT=$(if $(filter command line environment,$(origin PORT)),$(PORT)) tools/cluster $(SERVER)
 
 test: test-packages
 	@tools/test

@@ -63,7 +63,8 @@ let package = Package(
         layer("NodeSimulation", ["Base", "Cluster", "Keyspace", "Node", "Simulation"]),
         layer("Reactor", ["Base", "CSystem"]),
         .executableTarget(
-            name: "martlet-server", dependencies: ["Base", "CSystem", "Storage", "Keyspace", "Node", "Reactor"],
+            name: "martlet-server",
+            dependencies: ["Base", "CSystem", "Cluster", "Storage", "Keyspace", "Node", "Reactor"],
             swiftSettings: settings),
         // swift run -c release TableBench DIRECTORY
         .executableTarget(
@@ -113,6 +114,7 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "FuzzMemory", path: "Fuzz/FuzzMemory"),
         tests("ReactorTests", ["Base", "CSystem", "Reactor"]),
+        tests("ServerTests", ["Base", "CSystem", "Cluster", "Keyspace", "Node", "Reactor", "Simulation"]),
         tests("BaseTests", ["Base", "CSystem"]),
         tests("ClusterTests", ["Base", "Cluster", "ClusterSimulation"]),
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),

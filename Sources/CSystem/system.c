@@ -430,6 +430,16 @@ void cs_configure_tcp(int fd, int keepalive_seconds) {
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
 }
 
+void cs_configure_peer(int fd, int timeout_ms) {
+    int one = 1, probes = 3, seconds = timeout_ms / 2000 > 0 ? timeout_ms / 2000 : 1, interval = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
+}
+
 int cs_address_text(int fd, int peer, char *text, size_t capacity) {
     struct sockaddr_storage a;
     socklen_t length = sizeof a;

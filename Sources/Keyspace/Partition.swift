@@ -191,6 +191,8 @@ public struct SlotCounters {
 /// What all partitions share. Changed while no command runs, or by relaxed atomics.
 public struct KeyspaceShared {
     public var databaseCount: Int
+    /// The node is one of a cluster's, where there is database 0 only. Set before the loops run.
+    public var isClustered = false
     public let reclaimer: Reclaimer
     public let disposer: Disposer
     /// Index of this node's actor in `actors` (`Keyspace.write(as:)`).

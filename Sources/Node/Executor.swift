@@ -334,7 +334,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
             commitRecord()
             number = persistence.turnEnded(clients: dirty.count, refusals: refusalsAtTurn)
         }
-        peers.turnEnds(waitingFor: number)
+        if _slowPath(clusterVersion != 0) { peers.turnEnds(waitingFor: number) }
         return number
     }
 

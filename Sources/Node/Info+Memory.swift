@@ -77,7 +77,7 @@ extension Info {
         add("mem_not_counted_for_evict", logMemory)
         addZeros("mem_replication_backlog", "mem_total_replication_buffers", "mem_clients_slaves")
         add("mem_clients_normal", clients.bytes)
-        addZeros("mem_cluster_links")
+        add("mem_cluster_links", node.executors.flatMap { $0.peers.links }.reduce(0) { $0 + $1.pending })
         add("mem_aof_buffer", logMemory)
         add("mem_allocator", MemoryGauge.allocatorName)
         add("active_defrag_running", 0)

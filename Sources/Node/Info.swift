@@ -44,7 +44,7 @@ struct Info {
         Section(name: "commandstats", title: "Commandstats", isDefault: false) { $0.commandStatistics() },
         Section(name: "errorstats", title: "Errorstats", isDefault: true) { $0.errorStatistics() },
         Section(name: "latencystats", title: "Latencystats", isDefault: false) { $0.latencyStatistics() },
-        Section(name: "cluster", title: "Cluster", isDefault: true) { $0.add("cluster_enabled", 0) },
+        Section(name: "cluster", title: "Cluster", isDefault: true) { $0.cluster() },
         Section(name: "keyspace", title: "Keyspace", isDefault: true) { $0.keyspace() },
         Section(name: "loops", title: "Loops", isDefault: false) { $0.loops() },
         Section(name: "versions", title: "Versions", isDefault: false) { $0.versions() },
@@ -107,7 +107,7 @@ struct Info {
         add("redis_git_sha1", "00000000")
         add("redis_git_dirty", "0")
         add("redis_build_id", "0")
-        add("redis_mode", "standalone")
+        add("redis_mode", node.mode)
         add("os", process.system)
         add("arch_bits", Int.bitWidth)
         add("monotonic_clock", "POSIX clock_gettime")
@@ -132,7 +132,7 @@ struct Info {
     private mutating func clientFigures() {
         let peaks = node.executors.map { $0.recentPeaks.latest(now: call.now) }
         add("connected_clients", node.clientCount)
-        add("cluster_connections", 0)
+        add("cluster_connections", node.executors.reduce(0) { $0 + $1.peers.linkCount })
         add("maxclients", settings.maxClients)
         add("client_recent_max_input_buffer", peaks.map(\.input).max() ?? 0)
         add("client_recent_max_output_buffer", peaks.map(\.output).max() ?? 0)

@@ -44,7 +44,8 @@ public final class SimulatedCluster {
         self.options =
             [
                 "--protected-mode", "no", "--io-threads", "\(loops)", "--dir", "/tmp", "--save", "",
-                "--cluster-enabled", "yes", "--cluster-name", "simulated", "--node-weight", "1",
+                "--cluster-enabled", "yes", "--cluster-name", "simulated", "--cluster-secret", "known to all",
+                "--node-weight", "1",
                 "--cluster-seeds", seeds.joined(separator: ","),
             ] + options
         for index in 0..<count {
@@ -75,7 +76,8 @@ public final class SimulatedCluster {
         node.startPersisting()
         let address = ClusterAddress(
             host: server.host, clientPort: SimulatedServer.clientPort, peerPort: SimulatedServer.peerPort)
-        try node.openCluster(address, secret: [UInt8](repeating: 7, count: 32), now: now / 1000)
+        try node.openCluster(address, now: now / 1000)
+        configuration.onChange = { [unowned node] old, new in node.refuseClusterChange(old, new) }
         server.node = node
         server.life += 1
         server.loops = node.executors.map { SimulatedLoop(self, server: index, $0) }
@@ -292,21 +294,21 @@ public final class SimulatedCluster {
 
     // MARK: streams
 
-    /// A client of a server, on one of its loops.
-    public func client(of server: Int) -> SimulatedClient {
+    /// A client of a server, on one of its loops; at the port for nodes, somebody who says that it is one.
+    public func client(of server: Int, port: Int = SimulatedServer.clientPort) -> SimulatedClient {
         let stream = SimulatedStream(from: nil, to: server)
         keep(stream)
         let client = SimulatedClient(self, stream.a)
         stream.a.owner = .client(client)
-        queue.add(.arrival(stream, port: SimulatedServer.clientPort), at: now + delay())
+        queue.add(.arrival(stream, port: port), at: now + delay())
         stream.b.lastArrival = now + faults.delay.upperBound
         return client
     }
 
-    /// Sends a command and answers what has come back once it does; an empty text if nothing does in time.
+    /// Sends a command and answers its reply once that is there, or what has come of it in time.
     public func exchange(_ client: SimulatedClient, _ line: String, limit milliseconds: Int64 = 10_000) -> String {
         client.send(Array((line + "\r\n").utf8))
-        _ = run(limit: milliseconds) { !client.received.isEmpty || !client.isOpen }
+        _ = run(limit: milliseconds) { client.hasReply || !client.isOpen }
         return client.take()
     }
 
@@ -328,6 +330,7 @@ public final class SimulatedCluster {
     private func arrive(_ stream: SimulatedStream, _ port: Int) {
         let server = servers[stream.b.server!]
         if !stream.a.isOpen { return }
+        stream.b.isForPeers = port == SimulatedServer.peerPort
         guard server.isRunning else { return sendEnd(to: stream.a) }
         server.loops[Int(random.below(UInt64(server.loops.count)))].accept(stream.b)
         if stream.a.server != nil { queue.add(.accepted(stream.a), at: now + delay()) }
@@ -336,10 +339,7 @@ public final class SimulatedCluster {
     func send(_ bytes: [UInt8], from end: StreamEnd) {
         let target: StreamEnd = end.other
         if !end.isOpen || !target.isOpen || end.isBroken { return }
-        if isCut(end) {
-            target.held.append(bytes)
-            return
-        }
+        if isCut(end) { return hold(bytes, from: end) }
         var rest = bytes[...]
         for left in stride(from: max(1, faults.pieces), to: 0, by: -1) where !rest.isEmpty {
             let count = left == 1 ? rest.count : Int(random.below(UInt64(rest.count + 1)))
@@ -349,6 +349,23 @@ public final class SimulatedCluster {
             rest = rest.dropFirst(count)
             if end.server != nil && target.server != nil && chance(faults.breaks) { return breakUp(end) }
         }
+    }
+
+    /// What nobody confirms for so long ends the connection.
+    private static let patience: Int64 = 6_000_000
+
+    private func hold(_ bytes: [UInt8], from end: StreamEnd) {
+        let target: StreamEnd = end.other
+        if target.held.isEmpty {
+            after(milliseconds: Self.patience / 1000) { [unowned self] in
+                if end.isOpen && !target.held.isEmpty {
+                    target.held = []
+                    end.isBroken = true
+                    sendEnd(to: end)
+                }
+            }
+        }
+        target.held.append(bytes)
     }
 
     /// The connection is gone, for both.

@@ -9,6 +9,8 @@ final class SimulatedLoop {
     let executor: Executor
     /// When its next turn is; `.max`: once it is woken.
     var turnAt = Int64.max
+    /// Sockets to other nodes take nothing.
+    var isStuffed = false
     private var ends: [StreamEnd] = []
     private var opening: [StreamEnd] = []
     private var established: [StreamEnd] = []
@@ -65,7 +67,7 @@ final class SimulatedLoop {
         release()
         executor.takeMail()
         for end in opening where end.isOpen {
-            executor.opened(makeLink(end, end.other.server == nil ? [] : .peer))
+            executor.opened(makeLink(end, end.isForPeers ? .peer : []))
         }
         opening.removeAll()
         for end in established {
@@ -152,6 +154,7 @@ final class SimulatedLoop {
     }
 
     private func flush(_ end: StreamEnd, _ link: LinkPointer) {
+        if isStuffed && link.pointee.state.contains(.peer) { return }
         while let run = link.pointee.output.unsent {
             world.send(run.bytes, from: end)
             link.pointee.output.consume(run.count)

@@ -11,7 +11,8 @@ public final class SimulatedServer {
     public static let peerPort = 16379
     /// Nil while it is down.
     public internal(set) var node: Node?
-    public internal(set) var files: SimulatedFileSystem
+    /// Its disk; what it has when it starts next.
+    public var files: SimulatedFileSystem
     /// How far its wall clock is ahead, microseconds.
     public var skew: Int64 = 0
     /// What its log was told, over all its lives.
@@ -27,6 +28,9 @@ public final class SimulatedServer {
         self.files = files
         host = "10.0.\(index / 250).\(index % 250 + 1)"
     }
+
+    /// Its sockets to other nodes take nothing any more, until it starts anew: nobody reads at the other end.
+    public func stopSending() { for loop in loops { loop.isStuffed = true } }
 
     public var isRunning: Bool { node != nil }
     public var keeper: ClusterKeeper { node!.cluster! }

@@ -18,6 +18,8 @@ final class StreamEnd {
     /// The other end is closed, and all it sent has arrived.
     var isEnded = false
     var isOpen = true
+    /// It arrived at the port for nodes.
+    var isForPeers = false
     /// The network has lost the connection: nothing more gets through.
     var isBroken = false
     /// When the last piece sent to this end arrives: pieces do not overtake each other.
@@ -60,6 +62,9 @@ public final class SimulatedClient {
         for word in words { text += "$\(word.utf8.count)\r\n\(word)\r\n" }
         send(Array(text.utf8))
     }
+
+    /// A whole reply has come.
+    public var hasReply: Bool { ReplyLength.of(received[...]) != nil }
 
     /// What has come since the last time.
     public func take() -> String {

@@ -49,6 +49,9 @@ public final class EventLoop: @unchecked Sendable {
     private var gathering = Gathering()
 
     private static let eventsMax: Int32 = 512
+    /// After so many milliseconds without a sign of life a connection between nodes ends, rather than that what waits
+    /// in it is sent again ever more rarely.
+    private static let peerTimeout: Int32 = 6000
     private static let wakeTag = UInt64.max
     /// Events of listeners carry this bit and the listener's index.
     private static let listenerTag: UInt64 = 1 << 63
@@ -255,7 +258,11 @@ public final class EventLoop: @unchecked Sendable {
         for _ in 0..<1000 {
             let descriptor = cs_accept(listener.descriptor)
             if descriptor < 0 { return }
-            if listener.isTCP { cs_configure_tcp(descriptor, Int32(keepalive())) }
+            if listener.isForPeers {
+                cs_configure_peer(descriptor, EventLoop.peerTimeout)
+            } else if listener.isTCP {
+                cs_configure_tcp(descriptor, Int32(keepalive()))
+            }
             handler.opened(open(descriptor, listener.isForPeers ? .peer : []))
         }
     }
@@ -264,7 +271,7 @@ public final class EventLoop: @unchecked Sendable {
     private func connect(_ host: String, _ port: UInt16) -> LinkPointer? {
         let descriptor = cs_connect_start(host, Int32(port))
         if descriptor < 0 { return nil }
-        cs_configure_tcp(descriptor, Int32(keepalive()))
+        cs_configure_peer(descriptor, EventLoop.peerTimeout)
         return open(descriptor, [.peer, .connecting])
     }
 

@@ -12,6 +12,7 @@ func takeUp(_ configuration: Configuration) throws(StartError) {
     if chdir(settings.directory) != 0 {
         throw StartError(text: "cannot change to the directory '\(settings.directory)': \(errorText(errno))")
     }
+    let ownDescriptors = ownDescriptors + peerDescriptors(settings)
     let room = cs_raise_open_files(settings.maxClients + ownDescriptors) - ownDescriptors
     if room >= settings.maxClients { return }
     if room < 1 {
@@ -34,7 +35,13 @@ func changeDirectory(_ old: Settings, _ new: Settings) -> String? {
 /// CONFIG SET maxclients. Answers why it cannot be.
 func raiseClientLimit(_ old: Settings, _ new: Settings) -> String? {
     if new.maxClients <= old.maxClients { return nil }
+    let ownDescriptors = ownDescriptors + peerDescriptors(new)
     let room = cs_raise_open_files(new.maxClients + ownDescriptors) - ownDescriptors
     if room >= new.maxClients { return nil }
     return "maxclients: The operating system is not able to handle the specified number of clients, try with \(room)"
+}
+
+/// Every loop has a connection to every other node, and each node's loops may all be connected with one of ours.
+private func peerDescriptors(_ settings: Settings) -> Int {
+    settings.cluster.isEnabled ? 2 * settings.loops * settings.cluster.seeds.count + 64 : 0
 }

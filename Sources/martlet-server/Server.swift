@@ -18,7 +18,6 @@ final class Server: @unchecked Sendable {
         self.configuration = configuration
         try takeUp(configuration)
         settings = configuration.settings
-        if settings.cluster.isEnabled { throw StartError(text: "cluster-enabled: this version has no cluster yet") }
         port = Int32(settings.port)
         stopDescriptor = cs_eventfd()
         log = try LogFile(path: settings.logFile, configuration)
@@ -46,7 +45,9 @@ final class Server: @unchecked Sendable {
         port = Int32(try sockets.open(settings.bind, port: settings.port))
         try listenUnix(loops)
         node.port = Int(port)
+        let gossip = settings.cluster.isEnabled ? try joinCluster(node, loops) : nil
         configuration.onChange = { [log] old, new in
+            if let refusal = node.refuseClusterChange(old, new) { return refusal }
             if let refusal = changeDirectory(old, new) ?? raiseClientLimit(old, new) { return refusal }
             let refusal = sockets.follow(old, new, node, log) ?? node.followPersistence(old, new)
             if refusal != nil { _ = changeDirectory(new, old) }
@@ -62,6 +63,7 @@ final class Server: @unchecked Sendable {
         }
         let threads = loops.enumerated().map { i, loop in start(loop, i, of: loops.count) }
         LargePages.start()
+        gossip?.start()
         waitForEnd(signals, node)
         log.write(.notice, "Leaving: closing connections")
         for loop in loops { loop.stop() }
@@ -112,6 +114,27 @@ final class Server: @unchecked Sendable {
         }
         "save".withView { name in "".withView { _ = configuration.set([(name: name, value: $0)]) } }
         configuration.warn("\(settings.directory) cannot be written to: nothing is saved (save \"\")")
+    }
+
+    // MARK: the cluster
+
+    private func joinCluster(_ node: Node, _ loops: [EventLoop]) throws -> GossipThread {
+        if settings.port == 0 {
+            throw StartError(text: "a cluster's node needs a port of its own: port 0, any free one, will not do")
+        }
+        let sockets = try ClusterSockets(settings)
+        do {
+            try node.openCluster(sockets.address, now: Int64(cs_monotonic_ns() / 1_000_000))
+        } catch {
+            throw StartError(text: "\(error)")
+        }
+        try sockets.listen(loops, backlog: settings.tcpBacklog)
+        let shown = sockets.address
+        log.write(
+            .notice,
+            "Cluster: this is node \(node.cluster!.id) of \(settings.cluster.name), for others at "
+                + "\(shown.host):\(shown.clientPort)@\(shown.peerPort)")
+        return GossipThread(node.cluster!, sockets.datagrams)
     }
 
     // MARK: listening

@@ -41,10 +41,17 @@ final class TCPSockets: Sendable {
         return nil
     }
 
+    /// Opens the sockets for other nodes of the cluster, before the loops run.
+    func openForPeers(_ addresses: [String], port: Int) throws(StartError) {
+        var port = Int32(port)
+        let listeners = try listen(addresses, &port, isNew: true, isForPeers: true)
+        for (loop, own) in zip(loops, listeners) { for listener in own { loop.add(listener) } }
+    }
+
     /// The loops share every address and port (SO_REUSEPORT). That would also let two servers share one
     /// unnoticed, so a port that is new to this server is first tried without.
     private func listen(
-        _ addresses: [String], _ port: inout Int32, isNew: Bool
+        _ addresses: [String], _ port: inout Int32, isNew: Bool, isForPeers: Bool = false
     ) throws(StartError) -> [[EventLoop.Listener]] {
         var opened = [[EventLoop.Listener]](repeating: [], count: loops.count)
         for address in addresses {
@@ -62,7 +69,7 @@ final class TCPSockets: Sendable {
                     try fail(opened, name, port, descriptor)
                 }
                 if port == 0 { port = cs_local_port(descriptor) }
-                opened[i].append(EventLoop.Listener(descriptor: descriptor, isTCP: true))
+                opened[i].append(EventLoop.Listener(descriptor: descriptor, isTCP: true, isForPeers: isForPeers))
             }
         }
         return opened

@@ -180,6 +180,102 @@ import Testing
         #expect(answered != nil)
     }
 
+    /// Who connects has to prove in time who it is.
+    @Test func whoSaysNothingIsCutOff() throws {
+        let world = try World()
+        let silent = world.cluster.client(of: 0, port: SimulatedServer.peerPort)
+        world.cluster.run(milliseconds: 1900)
+        #expect(silent.isOpen)
+        world.cluster.run(milliseconds: 200)
+        #expect(!silent.isOpen && silent.take() == "")
+    }
+
+    @Test(arguments: ["PING\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", String(repeating: "x", count: 10_000)])
+    func whoSpeaksSomethingElseIsCutOff(_ text: String) throws {
+        let world = try World()
+        let client = world.cluster.client(of: 0, port: SimulatedServer.peerPort)
+        client.send(Array(text.utf8))
+        // What could still become the length of a frame is waited for.
+        #expect(world.cluster.run(limit: 2100) { !client.isOpen } != nil)
+        #expect(world.ask(1, 0, ids: [1]))
+        world.cluster.run(milliseconds: 100)
+        #expect(world.recorders[1][0].answers.map(\.id) == [1])
+    }
+
+    @Test func notTooManyGreetAtATime() throws {
+        let world = try World(loops: 1)
+        let clients = (0..<300).map { _ in world.cluster.client(of: 0, port: SimulatedServer.peerPort) }
+        world.cluster.run(milliseconds: 100)
+        #expect(clients.filter(\.isOpen).count == Peers.greetingsMax)
+        world.cluster.run(milliseconds: 2100)
+        #expect(!clients.contains { $0.isOpen })
+        #expect(world.ask(1, 0, ids: [1]))
+        world.cluster.run(milliseconds: 100)
+        #expect(world.recorders[1][0].answers.map(\.id) == [1])
+    }
+
+    /// A member that asks and does not listen is cut off before its answers fill the memory.
+    @Test func whoDoesNotReadItsAnswersIsCutOff() throws {
+        let world = try World(loops: 1)
+        world.ask(0, 1, ids: [0])
+        world.cluster.run(milliseconds: 50)
+        let via = try #require(world.recorders[1][0].requests.first?.via)
+        // Nothing gets from the second server to the first one any more.
+        world.cluster.servers[1].stopSending()
+        for _ in 0..<80 {
+            world.inTurn(1) { executor in
+                [UInt8](repeating: 7, count: 1 << 20).withView {
+                    executor.peers.respond(via, id: 1, code: 0, payload: $0)
+                }
+            }
+            world.cluster.run(milliseconds: 1)
+        }
+        world.cluster.run(milliseconds: 50)
+        #expect(world.recorders[0][0].losses == [world.members[1]])
+        #expect(world.cluster.servers[1].node!.executors[0].peers.linkCount == 0)
+    }
+
+    /// Back-off does not outlast the news that the member is back.
+    @Test func whoIsBackIsConnectedToAtOnce() throws {
+        let world = try World(loops: 1)
+        world.cluster.kill(1)
+        for round in 0..<300 {
+            world.ask(0, 1, ids: [UInt64(round)])
+            world.cluster.run(milliseconds: 100)
+        }
+        let view = { world.cluster.servers[0].view }
+        #expect(!view().isReachable(world.members[1]))
+        try world.cluster.start(1)
+        world.recorders[1] = world.cluster.servers[1].node!.executors.map(Recorder.init)
+        #expect(world.cluster.run(limit: 20_000) { view().isReachable(world.members[1]) } != nil)
+        world.cluster.run(milliseconds: 50)
+        #expect(world.ask(0, 1, ids: [1000]))
+        world.cluster.run(milliseconds: 50)
+        #expect(world.recorders[0][0].answers.map(\.id) == [1000])
+    }
+
+    /// A connection over which nothing gets ends at both sides, and does not keep what was sent for later.
+    @Test func aCutConnectionEnds() throws {
+        let world = try World(loops: 1)
+        world.ask(0, 1, ids: [1])
+        world.cluster.run(milliseconds: 50)
+        #expect(world.recorders[0][0].answers.count == 1)
+        world.cluster.split([0], [1])
+        #expect(world.ask(0, 1, ids: [2]))
+        world.cluster.run(milliseconds: 5000)
+        #expect(world.recorders[0][0].losses.isEmpty)
+        world.cluster.run(milliseconds: 1500)
+        #expect(world.recorders[0][0].losses == [world.members[1]])
+        world.cluster.heal()
+        let answered = world.cluster.run(limit: 20_000) {
+            world.ask(0, 1, ids: [3])
+            return world.recorders[0][0].answers.last?.id == 3
+        }
+        #expect(answered != nil)
+        #expect(!world.recorders[1][0].requests.map(\.id).contains(2))
+        #expect(world.cluster.servers[1].node!.executors[0].peers.linkCount == 1)
+    }
+
     @Test func longPayloadsGoThrough() throws {
         let world = try World()
         var random = PRNG(seed: 3)

@@ -250,6 +250,9 @@ long cs_raise_open_files(long wanted);
 /// Listens on a TCP address (IPv4 or IPv6 text, "*" and "::*" for any). With reuse, several sockets
 /// share the port (SO_REUSEPORT). Answers the descriptor, or -errno.
 int cs_listen_tcp(const char *address, int port, int backlog, int reuse);
+/// Sets up a connection between nodes: no delays, and it ends after so many milliseconds in which the other end does not
+/// say that it is there.
+void cs_configure_peer(int fd, int timeout_ms);
 /// Begins to connect to an IP address, without waiting. Answers the descriptor, or -errno.
 int cs_connect_start(const char *address, int port);
 /// What has come of it: 0, or an errno.

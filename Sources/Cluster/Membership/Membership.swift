@@ -175,6 +175,12 @@ public struct Membership: ~Copyable {
     /// Nil if there is no such member.
     public func liveness(of id: NodeID) -> Liveness? { indices[id].map { known[$0].liveness } }
 
+    /// Who says that a member does not answer, while it is not believed alive.
+    public func accusers(of id: NodeID) -> [NodeID] {
+        guard let index = indices[id], known[index].liveness != .alive else { return [] }
+        return known[index].suspicion?.sources ?? known[index].accusers
+    }
+
     /// Members that are not this node and are alive, suspected, down.
     public var counts: (alive: Int, suspect: Int, down: Int) {
         (livenessCounts[1] - 1, livenessCounts[2], livenessCounts[3])

@@ -166,6 +166,13 @@ public struct PeerSession: ~Copyable {
         }
     }
 
+    /// Does not wait any longer to try again: the peer is said to be back.
+    public mutating func hurry(now: Int64, into directives: inout [PeerDirective]) {
+        if state != .backingOff { return }
+        failures = 0
+        connect(now, &directives)
+    }
+
     private mutating func connect(_ now: Int64, _ directives: inout [PeerDirective]) {
         ended = nil
         state = .connecting

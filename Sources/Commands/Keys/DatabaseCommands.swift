@@ -66,6 +66,7 @@ extension Call {
     }
 
     fileprivate func swapDatabases() {
+        if keyspace.shared.pointee.isClustered { return fail("ERR SWAPDB is not allowed in cluster mode") }
         guard let first = narrowInteger(1, error: "ERR invalid first DB index"),
             let second = narrowInteger(2, error: "ERR invalid second DB index")
         else { return }

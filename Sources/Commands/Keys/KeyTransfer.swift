@@ -83,6 +83,9 @@ extension Call {
                 replaces = true
             } else if self[word].isWord("db") && word + 1 < count {
                 guard let index = databaseIndex(word + 1) else { return }
+                if index != 0 && keyspace.shared.pointee.isClustered {
+                    return fail("ERR Copying to another database is not allowed in cluster mode")
+                }
                 target = index
                 word += 1
             } else {
@@ -103,6 +106,7 @@ extension Call {
     }
 
     fileprivate func move() {
+        if keyspace.shared.pointee.isClustered { return fail("ERR MOVE is not allowed in cluster mode") }
         guard let target = databaseIndex(2) else { return }
         if target == database { return fail(ErrorText.sameObject) }
         let key = key(1)

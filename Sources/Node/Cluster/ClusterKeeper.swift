@@ -33,7 +33,7 @@ public final class ClusterKeeper: @unchecked Sendable {
     /// When the state is to be written; `.max`: nothing has changed.
     private var writeAt = Int64.max
     private var isWriteFailing = false
-    private var isFoundedOnDisk: Bool
+    private var wasFounded: Bool
     /// Changes are gathered so long, ms; what is lost with them is learnt again from others.
     private static let gatheringTime: Int64 = 500
     private static let retryTime: Int64 = 5000
@@ -44,7 +44,7 @@ public final class ClusterKeeper: @unchecked Sendable {
     ) {
         id = membership.id
         name = membership.clusterName
-        isFoundedOnDisk = membership.isFounded
+        wasFounded = membership.isFounded
         viewNumber = membership.viewNumber
         current = ClusterView(membership, replication: replication, previous: nil)
         self.membership = membership
@@ -101,8 +101,9 @@ public final class ClusterKeeper: @unchecked Sendable {
         for directive in directives {
             if case .persist = directive { writeAt = min(writeAt, now + Self.gatheringTime) }
         }
-        let justFounded = found.isFounded && !isFoundedOnDisk
-        if justFounded || writeAt <= now { write(now) }
+        let isNews = found.isFounded && !wasFounded
+        wasFounded = found.isFounded
+        if isNews || writeAt <= now { write(now) }
         for directive in directives {
             switch directive {
             case .send(let bytes, let address): bytes.withView { send($0, address) }
@@ -111,7 +112,7 @@ public final class ClusterKeeper: @unchecked Sendable {
             }
         }
         directives.removeAll(keepingCapacity: true)
-        if found.viewNumber != viewNumber || justFounded { publish(found.viewNumber) }
+        if found.viewNumber != viewNumber || isNews { publish(found.viewNumber) }
     }
 
     private func write(_ now: Int64) {
@@ -119,7 +120,6 @@ public final class ClusterKeeper: @unchecked Sendable {
         do throws(DiskError) {
             try file.write(state)
             writeAt = .max
-            isFoundedOnDisk = state.founding != 0
             isWriteFailing = false
         } catch {
             if !isWriteFailing { report(.warning, "Cluster: cannot write \(file.path): \(error)") }

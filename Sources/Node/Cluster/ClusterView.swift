@@ -1,3 +1,4 @@
+import Base
 import Cluster
 
 /// What a node knows of its cluster at one moment: the ring, who is on it, who answers. Immutable; each loop holds the
@@ -47,7 +48,7 @@ public final class ClusterView: Sendable {
     }
 
     private static func ranks(of node: Int, on ring: Ring) -> [UInt8] {
-        (0..<16384).map { slot in
+        (0..<Limits.slots).map { slot in
             for rank in 0..<ring.replicaCount where ring.replica(slot, rank) == node { return UInt8(rank) }
             return 255
         }

@@ -17,12 +17,14 @@ public struct ClusterAddress: Sendable {
 }
 
 extension Node {
+    /// As HELLO and INFO call it.
+    var mode: String { cluster == nil ? "standalone" : "cluster" }
+
     /// Makes this node one of its cluster: as whom it was before, or as a new one. Before any loop runs.
-    /// - Parameters:
-    ///   - secret: the shared one, from wherever it is kept.
-    ///   - now: ms of a monotonic clock.
-    public func openCluster(_ address: ClusterAddress, secret: [UInt8], now: Int64) throws(ClusterStartError) {
+    /// - Parameter now: ms of a monotonic clock.
+    public func openCluster(_ address: ClusterAddress, now: Int64) throws(ClusterStartError) {
         let settings = configuration.settings.cluster
+        let secret = try clusterSecret()
         let file = try ClusterFile(doors.files, directory: configuration.settings.directory, name: settings.fileName)
         let restored = try file.read()
         var random = PRNG(seed: Self.number(doors.secretBytes(8)))
@@ -45,7 +47,42 @@ extension Node {
         keyspace.shared.pointee.contexts = settings.name.withView { name in
             secret.withView { ContextToken(cluster: name, secret: $0) }
         }
+        keyspace.shared.pointee.isClustered = true
         for executor in executors { executor.join(keeper, seed: random.next()) }
+    }
+
+    /// The shared secret, from wherever it is kept. Without one, anybody who reaches the port for nodes can take part.
+    private func clusterSecret() throws(ClusterStartError) -> [UInt8] {
+        let settings = configuration.settings
+        if !settings.cluster.secretFile.isEmpty {
+            if !settings.cluster.secret.isEmpty {
+                throw ClusterStartError("cluster-secret and cluster-secret-file: there is one secret only")
+            }
+            return try Self.readSecret(settings.cluster.secretFile, from: settings.directory)
+        }
+        let isLocal = settings.cluster.seeds.allSatisfy { Self.isLoopback($0.host) }
+        if settings.cluster.secret.isEmpty && settings.protectedMode && !isLocal {
+            throw ClusterStartError(
+                "a cluster over several machines needs a secret (cluster-secret-file), unless protected-mode is no")
+        }
+        return Array(settings.cluster.secret.utf8)
+    }
+
+    private static func readSecret(_ name: String, from directory: String) throws(ClusterStartError) -> [UInt8] {
+        let path = name.hasPrefix("/") ? name : directory + "/" + name
+        var secret: [UInt8]
+        do throws(FileError) {
+            secret = try TextFile.read(path)
+        } catch {
+            throw ClusterStartError("cannot read cluster-secret-file '\(path)': \(error.text)")
+        }
+        while let last = secret.last, last == 10 || last == 13 { secret.removeLast() }
+        if secret.isEmpty { throw ClusterStartError("cluster-secret-file '\(path)' is empty") }
+        return secret
+    }
+
+    private static func isLoopback(_ host: String) -> Bool {
+        host == "localhost" || host == "::1" || (host.hasPrefix("127.") && cs_address_family(host) == 4)
     }
 
     private static func number(_ bytes: [UInt8]) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }

@@ -28,6 +28,9 @@ class PeerEnd {
     /// Bytes of frames that may be sent now, and that they have been moved to the link.
     func withOutput(_ body: (ByteView) -> Int) {}
 
+    /// Bytes that the other end has not taken.
+    var pending: Int { link?.pointee.output.pending ?? 0 }
+
     /// Ends the turn's frame.
     func endFrame(waitingFor number: UInt64) {}
 
@@ -65,6 +68,8 @@ final class OutgoingPeer: PeerEnd {
         let count = body(output)
         if count > 0 { session.consume(count) }
     }
+
+    override var pending: Int { super.pending + session.output.count }
 
     override func endFrame(waitingFor number: UInt64) { session.flush() }
 }
@@ -109,6 +114,8 @@ final class IncomingPeer: PeerEnd {
         channel.consume(count)
         moved += UInt64(count)
     }
+
+    override var pending: Int { super.pending + channel.waiting }
 
     override func endFrame(waitingFor number: UInt64) {
         channel.flush()

@@ -28,6 +28,7 @@ public final class Peers {
     private var waiting: [IncomingPeer] = []
     /// Those whose connections have ended, or could not even be begun: told of at the start of the next turn.
     private var broken: [OutgoingPeer] = []
+    private let board = PeerBoard()
     private var directives: [PeerDirective] = []
     private var delivered: [PeerMessage] = []
     /// When `tick` wants to be called, ms of a monotonic clock.
@@ -54,19 +55,41 @@ public final class Peers {
 
     /// The cluster looks different now.
     func adopt(_ view: ClusterView) {
+        let before = self.view
         self.view = view
-        precondition(outgoing.isEmpty || outgoing.count == view.members.count, "the ring is fixed")
-        if outgoing.isEmpty { outgoing = [OutgoingPeer?](repeating: nil, count: view.members.count) }
+        if before == nil || before!.version != view.version { return beginAnew(before) }
         for peer in outgoing {
-            if let peer { peer.session.address = view.members[peer.member].peerAddress }
+            guard let peer else { continue }
+            peer.session.address = view.members[peer.member].peerAddress
+            if before?.isReachable(peer.member) == false && view.isReachable(peer.member) {
+                peer.session.hurry(now: now, into: &directives)
+                obey(peer)
+            }
         }
+    }
+
+    /// Members have other indices, and whoever goes by the old ring is not talked to. Until live joins come, that is
+    /// the founding.
+    private func beginAnew(_ before: ClusterView?) {
+        let old = outgoing
+        outgoing = [OutgoingPeer?](repeating: nil, count: view!.members.count)
+        for peer in incoming { if let peer { end(peer, "the ring has changed") } }
+        for peer in old {
+            guard let peer else { continue }
+            disconnect(peer)
+            board.remove(peer)
+            handler.lost(peer.member)
+        }
+        broken.removeAll()
+        schedule()
     }
 
     /// Ms of a monotonic clock, when the turn began.
     private var now: Int64 { Int64(executor.turnStarted / 1_000_000) }
 
-    /// How connections to a member stand, for CLUSTER LINKS and INFO; nil: none was asked for yet.
-    func state(_ member: Int) -> PeerSession.State? { outgoing[member]?.session.state }
+    /// Connections to and from members that have proved who they are. From any thread.
+    var links: [PeerCard] { board.cards }
+    var linkCount: Int { board.cards.count }
 
     // MARK: asking and answering
 
@@ -132,6 +155,7 @@ public final class Peers {
             peer.isTouched = false
             peer.endFrame(waitingFor: number)
             peer.pump()
+            board.note(peer, pending: peer.pending)
             if let link = peer.link { executor.markDirty(link) }
             if let peer = peer as? IncomingPeer, !peer.gates.isEmpty, !waiting.contains(where: { $0 === peer }) {
                 waiting.append(peer)
@@ -212,7 +236,10 @@ public final class Peers {
             switch directive {
             case .connect(let address): connect(peer, address)
             case .close: disconnect(peer)
-            case .ready: peer.complaint = nil
+            case .ready:
+                peer.complaint = nil
+                board.add(
+                    peer, PeerCard(member: peer.member, isOutgoing: true, createdAt: executor.wallMicroseconds / 1000))
             case .lost(let error, _): lost(peer, error)
             }
         }
@@ -236,6 +263,7 @@ public final class Peers {
     }
 
     private func lost(_ peer: OutgoingPeer, _ error: PeerError) {
+        board.remove(peer)
         // What the next attempt may change is no news.
         if error != .disconnected && error != .timedOut && peer.complaint != error, let view {
             peer.complaint = error
@@ -285,6 +313,7 @@ public final class Peers {
     private func remove(_ peer: IncomingPeer) {
         guard incoming[peer.place] === peer else { return }
         if peer.member < 0 { greeting -= 1 }
+        board.remove(peer)
         incoming[peer.place] = nil
         while let last = incoming.last, last == nil { incoming.removeLast() }
     }
@@ -339,6 +368,7 @@ public final class Peers {
         guard let member = view?.index(peer.channel.peer) else { return false }
         peer.member = member
         greeting -= 1
+        board.add(peer, PeerCard(member: member, isOutgoing: false, createdAt: executor.wallMicroseconds / 1000))
         return true
     }
 

@@ -81,6 +81,9 @@ extension Call {
 
     fileprivate func select() {
         guard let index = databaseIndex(1) else { return }
+        if index != 0 && keyspace.shared.pointee.isClustered {
+            return fail("ERR SELECT is not allowed in cluster mode")
+        }
         session.pointee.database = index
         reply.ok()
     }
@@ -164,7 +167,7 @@ extension Call {
         reply.bulk("id")
         reply.integer(Int64(session.pointee.id))
         reply.bulk("mode")
-        reply.bulk("standalone")
+        reply.bulk(node.mode)
         reply.bulk("role")
         reply.bulk("master")
         reply.bulk("modules")

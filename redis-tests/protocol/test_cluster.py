@@ -1,0 +1,121 @@
+"""Three real servers that are one cluster: how it is founded, told of, and how it notices who is gone."""
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import unittest
+
+import lib
+import testcluster
+import testserver as ts
+
+
+@unittest.skipIf(ts.REFERENCE, "Martlet's own: in Redis somebody has to give slots to nodes")
+class Clusters(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = testcluster.Cluster(words=["--io-threads", "2"])
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.stop()
+
+    def setUp(self):
+        self.servers = self.cluster.servers
+        self.cluster.wait(lambda: all(self.answering(s) == 3 for s in self.servers))
+
+    def answering(self, server):
+        return sum("fail" not in words[1] for words in self.cluster.nodes(server).values())
+
+    def test_all_tell_the_same(self):
+        ids = [self.cluster.ask(s, "CLUSTER", "MYID").decode() for s in self.servers]
+        self.assertEqual(len(set(ids)), 3)
+        slots = [self.cluster.ask(s, "CLUSTER", "SLOTS") for s in self.servers]
+        self.assertTrue(slots[0] == slots[1] == slots[2])
+        covered = [slot for first, last, *_ in slots[0] for slot in range(first, last + 1)]
+        self.assertEqual(covered, list(range(16384)))
+        ports = {node[1]: node[2].decode() for _, _, *nodes in slots[0] for node in nodes}
+        self.assertEqual(ports, dict(zip((s.port for s in self.servers), ids)))
+        for _, _, *nodes in slots[0]:
+            self.assertEqual(len(nodes), 3)
+
+    def test_who_is_killed_is_noticed_and_comes_back(self):
+        victim, *others = self.servers
+        name = self.cluster.ask(victim, "CLUSTER", "MYID").decode()
+        victim.kill()
+        self.cluster.wait(lambda: all(self.cluster.nodes(s)[name][1] == "master,fail" for s in others))
+        for s in others:
+            self.assertEqual(self.cluster.info(s)["cluster_state"], "ok")
+            for _, _, *nodes in self.cluster.ask(s, "CLUSTER", "SLOTS"):
+                self.assertNotIn(victim.port, [node[1] for node in nodes])
+            self.assertIn("Cluster: node %s (127.0.0.1:%d) is down" % (name, victim.port), s.output())
+        victim.resume()
+        self.cluster.wait(lambda: all(self.answering(s) == 3 for s in self.servers))
+        self.assertEqual(self.cluster.ask(victim, "CLUSTER", "MYID").decode(), name)
+
+    def test_who_is_stopped_is_noticed_and_objects(self):
+        victim, *others = self.servers
+        name = self.cluster.ask(victim, "CLUSTER", "MYID").decode()
+        os.kill(victim.proc.pid, signal.SIGSTOP)
+        try:
+            self.cluster.wait(lambda: all("fail" in self.cluster.nodes(s)[name][1] for s in others))
+        finally:
+            os.kill(victim.proc.pid, signal.SIGCONT)
+        self.cluster.wait(lambda: all(self.answering(s) == 3 for s in self.servers))
+
+    def test_strangers_are_not_let_in(self):
+        seeds = ",".join("127.0.0.1:%d" % s.port for s in self.servers)
+        port = testcluster.free_port()
+        extra = ["--cluster-enabled", "yes", "--cluster-name", "test", "--cluster-seeds", "%s,127.0.0.1:%d" % (seeds, port)]
+        with lib.Server(ts.template(), port=port, extra=extra) as stranger:
+            self.cluster.wait(lambda: "refuses this one" in stranger.output())
+            self.assertEqual(self.cluster.info(stranger)["cluster_state"], "fail")
+        self.assertEqual(len(self.cluster.nodes(self.servers[0])), 3)
+
+    def test_other_protocols_on_the_port_for_nodes(self):
+        for data in (b"PING\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\xff" * 5000):
+            node = type("Node", (), {"port": self.servers[0].port + testcluster.OFFSET})
+            with ts.Conn(node) as c:
+                c.send(data)
+                _, closed = c.rest()
+                self.assertTrue(closed)
+        self.assertEqual(self.cluster.info(self.servers[0])["cluster_state"], "ok")
+
+
+@unittest.skipIf(ts.REFERENCE, "Martlet's own texts")
+class Starts(unittest.TestCase):
+    """What keeps a node from starting is said in one line."""
+
+    def failure(self, *extra, prepare=None):
+        server = lib.Server(ts.template(), extra=["--cluster-enabled", "yes", *extra])
+        server.port = testcluster.free_port()
+        server.dir = tempfile.mkdtemp(prefix="martlet-test-")
+        self.addCleanup(server.cleanup)
+        if prepare:
+            prepare(server)
+        done = subprocess.run(server.argv(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), 1, done.stderr)
+        return lines[0].replace(server.dir, "DIR")
+
+    def test_a_foreign_file(self):
+        def prepare(server):
+            with open(os.path.join(server.dir, "nodes.conf"), "w") as f:
+                f.write("07c37df 127.0.0.1:30004@31004 myself,master - 0 0 1 connected\n")
+        self.assertEqual(self.failure(prepare=prepare),
+                         "martlet-server: DIR/nodes.conf is not a file of this server's: not touched")
+
+    def test_ports(self):
+        self.assertIn("port 60000 leaves none for other nodes", self.failure("--port", "60000"))
+        self.assertIn("a cluster's node needs a port of its own", self.failure("--port", "0"))
+
+    def test_the_port_for_nodes_is_taken(self):
+        with socket.socket(type=socket.SOCK_DGRAM) as s:
+            s.bind(("127.0.0.1", 0))
+            text = self.failure("--cluster-port", str(s.getsockname()[1]))
+        self.assertIn("(UDP, for other nodes): Address already in use", text)
+
+    def test_machines_need_a_secret(self):
+        self.assertIn("needs a secret", self.failure("--cluster-seeds", "10.1.2.3:7000"))
