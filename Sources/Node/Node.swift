@@ -144,6 +144,7 @@ public final class Node: @unchecked Sendable {
         }
         errors.reset()
         doors.disposer.resetStatistics()
+        keyspace.siblingFigures.resetCounts()
     }
 
     /// A counter summed over all loops.

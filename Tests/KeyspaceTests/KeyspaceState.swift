@@ -77,6 +77,12 @@ struct RecordedMutation: Sendable {
         bytes = encoded.view.bytes
     }
 
+    init(bytes: [UInt8], dot: Dot) {
+        self.bytes = bytes
+        self.dot = dot
+        slot = 0
+    }
+
     /// Lends the mutation; nil if it cannot be read.
     func read<R>(_ body: (Mutation) -> R) -> R? {
         bytes.withView { view in

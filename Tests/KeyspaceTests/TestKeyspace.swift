@@ -18,8 +18,12 @@ final class TestKeyspace {
     let keyspace: Keyspace
     var now = testNow
 
-    init(databases: Int = 4, disposer: Disposer = Disposer(), sink: MutationSink? = nil) {
-        keyspace = Keyspace(databases: databases, reclaimer: Reclaimer(readers: 1), disposer: disposer)
+    init(
+        databases: Int = 4, disposer: Disposer = Disposer(), sink: MutationSink? = nil,
+        actor: ActorID = ActorID(high: 0, low: 1)
+    ) {
+        keyspace = Keyspace(
+            databases: databases, reclaimer: Reclaimer(readers: 1), disposer: disposer, actor: actor)
         keyspace.shared.pointee.sink = sink
     }
 

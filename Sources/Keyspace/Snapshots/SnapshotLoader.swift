@@ -175,7 +175,8 @@ public struct SnapshotLoader: ~Copyable {
         let partition = keyspace.partition(of: key)
         if rules.locks { Partition.lock(partition) }
         defer { if rules.locks { Partition.unlock(partition) } }
-        let written = Moment(wall: time &+ Limits.timestampEpoch, stamp: moment.stamp)
+        // The value that the file has for the key goes on winning, whatever the clock was then.
+        let written = Moment(wall: min(time &+ Limits.timestampEpoch, moment.wall - 1), stamp: moment.stamp)
         let access = Access(partition, database: database, moment: written)
         if version.isExpired(moment.wall) && !rules.keepsExpired { return }
         do throws(VersionError) {

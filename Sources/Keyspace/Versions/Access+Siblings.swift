@@ -302,11 +302,15 @@ extension Access {
             if isExpired { expired.insert(ClockEntry(version.dot, at: version.timestamp)) }
         }
         if expired.isEmpty { return }
-        do throws(VersionError) {
-            try write(nil, superseding: expired, key)
-        } catch {
-            // The value is away and cannot be read: it goes without.
-            if let slot = tables.pointee.entries.find(key) { remove(slot, key, byClient: false, .expiry) }
+        // The key may be a view into the very entry that goes.
+        key.view.bytes.withView { view in
+            let key = Key(view)
+            do throws(VersionError) {
+                try write(nil, superseding: expired, key)
+            } catch {
+                // The value is away and cannot be read: it goes without.
+                if let slot = tables.pointee.entries.find(key) { remove(slot, key, byClient: false, .expiry) }
+            }
         }
     }
 
