@@ -235,6 +235,24 @@ import Testing
         #expect(world.cluster.servers[1].node!.executors[0].peers.linkCount == 0)
     }
 
+    /// A node that is stopped for a while answers late what it can, and is one of them again.
+    @Test func aPausedNodeAnswersLater() throws {
+        let world = try World(loops: 1)
+        world.ask(0, 1, ids: [1])
+        world.cluster.run(milliseconds: 50)
+        world.cluster.pause(1)
+        #expect(world.ask(0, 1, ids: [2]))
+        let view = { world.cluster.servers[0].view }
+        #expect(world.cluster.run(limit: 60_000) { view().liveness[world.members[1]] == .down } != nil)
+        #expect(world.recorders[0][0].answers.map(\.id) == [1])
+        world.cluster.resume(1)
+        #expect(world.cluster.run(limit: 20_000) { view().isReachable(world.members[1]) } != nil)
+        #expect(world.cluster.servers[1].lines.contains { $0.contains("others took this node for down; it objects") })
+        world.ask(0, 1, ids: [3])
+        world.cluster.run(milliseconds: 100)
+        #expect(world.recorders[0][0].answers.map(\.id) == [1, 2, 3])
+    }
+
     /// Back-off does not outlast the news that the member is back.
     @Test func whoIsBackIsConnectedToAtOnce() throws {
         let world = try World(loops: 1)
