@@ -212,7 +212,13 @@ public final class SimulatedCluster {
             end.isEnded = true
             attend(end)
         case .write(let index, let life):
-            if servers[index].life == life && !servers[index].isPaused { servers[index].node?.persistence?.step() }
+            let server = servers[index]
+            if server.life != life || server.isPaused { return }
+            server.node?.persistence?.step()
+            // As long as somebody waits: the disk may have refused.
+            if server.loops.contains(where: \.isWaiting) {
+                queue.add(.write(server: index, life: life), at: now + 200_000)
+            }
         case .action(let action): action()
         }
     }

@@ -35,7 +35,7 @@ import Testing
         for server in 0..<3 { slots.insert(cluster.exchange(cluster.client(of: server), "CLUSTER SLOTS")) }
         #expect(slots.count == 1)
         let view = cluster.servers[0].view
-        let ranges = ClusterTopology(view).ranges
+        let ranges = view.topology.ranges
         #expect(ranges.first?.first == 0 && ranges.last?.last == 16383)
         for (a, b) in zip(ranges, ranges.dropFirst()) { #expect(a.last + 1 == b.first && a.members != b.members) }
         for range in ranges {
@@ -106,7 +106,7 @@ import Testing
     @Test func shardsAreNodesWithTheSameSlots() throws {
         let cluster = try Self.founded(4, ["--cluster-replication", "2"])
         let view = cluster.servers[0].view
-        let shards = ClusterTopology(view).shards
+        let shards = view.topology.shards
         // Each of four with each of the three others.
         #expect(shards.count == 12)
         #expect(shards.allSatisfy { $0.members.count == 2 })

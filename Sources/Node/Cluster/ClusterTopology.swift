@@ -12,11 +12,12 @@ struct ClusterTopology {
         let members: [Int]
     }
 
-    let view: ClusterView
     let ranges: [SlotRange]
+    /// Of each member the ranges that it coordinates.
+    let coordinated: [[SlotRange]]
 
+    /// Takes some milliseconds: `ClusterView.topology` keeps it.
     init(_ view: ClusterView) {
-        self.view = view
         var ranges: [SlotRange] = []
         for slot in 0..<(view.members.isEmpty ? 0 : Limits.slots) {
             let members = Self.members(of: slot, view)
@@ -27,6 +28,20 @@ struct ClusterTopology {
             }
         }
         self.ranges = ranges
+        coordinated = Self.coordinated(ranges, members: view.members.count)
+    }
+
+    private static func coordinated(_ ranges: [SlotRange], members: Int) -> [[SlotRange]] {
+        var all = [[SlotRange]](repeating: [], count: members)
+        for range in ranges {
+            let master = range.members[0]
+            if let last = all[master].last, last.last + 1 == range.first {
+                all[master][all[master].count - 1].last = range.last
+            } else {
+                all[master].append(range)
+            }
+        }
+        return all
     }
 
     /// If no replica can be reached, all are named: somebody may come back sooner than a client asks again.
@@ -50,19 +65,6 @@ struct ClusterTopology {
             }
         }
         return shards
-    }
-
-    /// Ranges of slots that a member coordinates.
-    func coordinated(by member: Int) -> [SlotRange] {
-        var own: [SlotRange] = []
-        for range in ranges where range.members[0] == member {
-            if let last = own.last, last.last + 1 == range.first {
-                own[own.count - 1].last = range.last
-            } else {
-                own.append(range)
-            }
-        }
-        return own
     }
 }
 
