@@ -211,6 +211,18 @@ import Testing
         #expect(cluster.servers[0].lines.contains("Cluster simulated founded with 3 nodes: its ring is fixed"))
     }
 
+    /// Replicas are wanted in a data centre where no node is.
+    @Test func aRingWithoutReplicas() throws {
+        let cluster = try Self.founded(2, ["--cluster-replication", "dc1:2"])
+        let client = cluster.client(of: 0)
+        #expect(cluster.exchange(client, "CLUSTER SLOTS") == "*0\r\n")
+        #expect(cluster.exchange(client, "CLUSTER SHARDS") == "*0\r\n")
+        #expect(Self.text(cluster.exchange(client, "CLUSTER NODES")).split(separator: "\n").count == 2)
+        #expect(cluster.exchange(client, "CLUSTER REPLICAS \(cluster.servers[1].view.id)") == "*0\r\n")
+        let info = Self.info(cluster.exchange(client, "CLUSTER INFO"))
+        #expect(info["cluster_state"] == "fail" && info["cluster_slots_assigned"] == "0")
+    }
+
     @Test func linksAreShown() throws {
         let cluster = try Self.founded(2)
         let client = cluster.client(of: 0)

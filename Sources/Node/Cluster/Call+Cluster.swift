@@ -30,8 +30,8 @@ extension Call {
         let standings = view.slotStandings
         let statistics = keeper.withMembership { $0.statistics }
         var lines = [
-            ("cluster_state", view.isFounded && standings.down == 0 ? "ok" : "fail"),
-            ("cluster_slots_assigned", "\(view.members.isEmpty ? 0 : Limits.slots)"),
+            ("cluster_state", standings.down == 0 && view.replicaCount > 0 ? "ok" : "fail"),
+            ("cluster_slots_assigned", "\(view.replicaCount == 0 ? 0 : Limits.slots)"),
             ("cluster_slots_ok", "\(standings.ok)"),
             ("cluster_slots_pfail", "\(standings.suspect)"),
             ("cluster_slots_fail", "\(standings.down)"),

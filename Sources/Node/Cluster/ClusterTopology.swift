@@ -19,7 +19,7 @@ struct ClusterTopology {
     /// Takes some milliseconds: `ClusterView.topology` keeps it.
     init(_ view: ClusterView) {
         var ranges: [SlotRange] = []
-        for slot in 0..<(view.members.isEmpty ? 0 : Limits.slots) {
+        for slot in 0..<(view.replicaCount == 0 ? 0 : Limits.slots) {
             let members = Self.members(of: slot, view)
             if let last = ranges.last, last.members == members {
                 ranges[ranges.count - 1].last = slot
@@ -72,7 +72,7 @@ extension ClusterView {
     /// Slots by the best that is believed of any of their replicas.
     var slotStandings: (ok: Int, suspect: Int, down: Int) {
         var counts = (ok: 0, suspect: 0, down: 0)
-        if members.isEmpty { return counts }
+        if replicaCount == 0 { return counts }
         for slot in 0..<Limits.slots {
             let best = ring.preferenceList(slot).map { liveness[$0].rawValue }.min() ?? 0
             switch Liveness(rawValue: best) {
