@@ -123,7 +123,26 @@ public final class SimulatedCluster {
         server.files = files
     }
 
+    /// As SIGSTOP: it does nothing, its clocks go on, and what is sent to it waits.
+    public func pause(_ index: Int) { servers[index].isPaused = true }
+
+    /// It looks at the clock before it looks at what has come: the worse order.
+    public func resume(_ index: Int) {
+        let server = servers[index]
+        if !server.isPaused { return }
+        server.isPaused = false
+        if !server.isRunning { return }
+        for loop in server.loops { wake(loop) }
+        server.keeper.tick(now: now / 1000)
+        let held = server.held
+        server.held = []
+        for datagram in held { deliver(datagram.bytes, datagram.from, index) }
+        scheduleGossip(server)
+    }
+
     private func end(_ server: SimulatedServer) {
+        server.isPaused = false
+        server.held = []
         let node = server.node
         server.node = nil
         for loop in server.loops { loop.crash() }
@@ -193,7 +212,13 @@ public final class SimulatedCluster {
             end.isEnded = true
             attend(end)
         case .write(let index, let life):
-            if servers[index].life == life { servers[index].node?.persistence?.step() }
+            let server = servers[index]
+            if server.life != life || server.isPaused { return }
+            server.node?.persistence?.step()
+            // As long as somebody waits: the disk may have refused.
+            if server.loops.contains(where: \.isWaiting) {
+                queue.add(.write(server: index, life: life), at: now + 200_000)
+            }
         case .action(let action): action()
         }
     }
@@ -211,6 +236,7 @@ public final class SimulatedCluster {
     private func turn(_ loop: SimulatedLoop) {
         if loop.turnAt != now || !servers[loop.server].loops.contains(where: { $0 === loop }) { return }
         loop.turnAt = .max
+        if servers[loop.server].isPaused { return }
         note(loop.server << 8)
         let next = loop.turn()
         if let next { schedule(loop, at: now + next) }
@@ -225,6 +251,7 @@ public final class SimulatedCluster {
     private func gossip(_ server: SimulatedServer) {
         if server.gossipAt != now || !server.isRunning { return }
         server.gossipAt = .max
+        if server.isPaused { return }
         server.keeper.tick(now: now / 1000)
         scheduleGossip(server)
     }
@@ -238,6 +265,10 @@ public final class SimulatedCluster {
 
     private func deliver(_ bytes: [UInt8], _ from: Int, _ to: Int) {
         guard servers[to].isRunning else { return }
+        if servers[to].isPaused {
+            if servers[to].held.count < SimulatedServer.heldMax { servers[to].held.append((from, bytes)) }
+            return
+        }
         note(bytes.count << 16 | to)
         let address = NodeAddress(host: servers[from].host, port: UInt16(SimulatedServer.peerPort))
         bytes.withView { servers[to].keeper.received($0, from: address, now: now / 1000) }

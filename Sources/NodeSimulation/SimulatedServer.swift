@@ -21,6 +21,10 @@ public final class SimulatedServer {
     /// Which of its lives this is: what is due for an earlier one is not done.
     var life = 0
     var gossipAt = Int64.max
+    public internal(set) var isPaused = false
+    /// Datagrams that came while it was paused, and who sent them.
+    var held: [(from: Int, bytes: [UInt8])] = []
+    static let heldMax = 200
     let log = SimulatedLog()
 
     init(_ index: Int, files: SimulatedFileSystem) {

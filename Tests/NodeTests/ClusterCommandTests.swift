@@ -35,7 +35,7 @@ import Testing
         for server in 0..<3 { slots.insert(cluster.exchange(cluster.client(of: server), "CLUSTER SLOTS")) }
         #expect(slots.count == 1)
         let view = cluster.servers[0].view
-        let ranges = ClusterTopology(view).ranges
+        let ranges = view.topology.ranges
         #expect(ranges.first?.first == 0 && ranges.last?.last == 16383)
         for (a, b) in zip(ranges, ranges.dropFirst()) { #expect(a.last + 1 == b.first && a.members != b.members) }
         for range in ranges {
@@ -106,7 +106,7 @@ import Testing
     @Test func shardsAreNodesWithTheSameSlots() throws {
         let cluster = try Self.founded(4, ["--cluster-replication", "2"])
         let view = cluster.servers[0].view
-        let shards = ClusterTopology(view).shards
+        let shards = view.topology.shards
         // Each of four with each of the three others.
         #expect(shards.count == 12)
         #expect(shards.allSatisfy { $0.members.count == 2 })
@@ -209,6 +209,18 @@ import Testing
         #expect(cluster.found())
         #expect(cluster.servers[0].view.id == id)
         #expect(cluster.servers[0].lines.contains("Cluster simulated founded with 3 nodes: its ring is fixed"))
+    }
+
+    /// Replicas are wanted in a data centre where no node is.
+    @Test func aRingWithoutReplicas() throws {
+        let cluster = try Self.founded(2, ["--cluster-replication", "dc1:2"])
+        let client = cluster.client(of: 0)
+        #expect(cluster.exchange(client, "CLUSTER SLOTS") == "*0\r\n")
+        #expect(cluster.exchange(client, "CLUSTER SHARDS") == "*0\r\n")
+        #expect(Self.text(cluster.exchange(client, "CLUSTER NODES")).split(separator: "\n").count == 2)
+        #expect(cluster.exchange(client, "CLUSTER REPLICAS \(cluster.servers[1].view.id)") == "*0\r\n")
+        let info = Self.info(cluster.exchange(client, "CLUSTER INFO"))
+        #expect(info["cluster_state"] == "fail" && info["cluster_slots_assigned"] == "0")
     }
 
     @Test func linksAreShown() throws {

@@ -235,6 +235,24 @@ import Testing
         #expect(world.cluster.servers[1].node!.executors[0].peers.linkCount == 0)
     }
 
+    /// A node that is stopped for a while answers late what it can, and is one of them again.
+    @Test func aPausedNodeAnswersLater() throws {
+        let world = try World(loops: 1)
+        world.ask(0, 1, ids: [1])
+        world.cluster.run(milliseconds: 50)
+        world.cluster.pause(1)
+        #expect(world.ask(0, 1, ids: [2]))
+        let view = { world.cluster.servers[0].view }
+        #expect(world.cluster.run(limit: 60_000) { view().liveness[world.members[1]] == .down } != nil)
+        #expect(world.recorders[0][0].answers.map(\.id) == [1])
+        world.cluster.resume(1)
+        #expect(world.cluster.run(limit: 20_000) { view().isReachable(world.members[1]) } != nil)
+        #expect(world.cluster.servers[1].lines.contains { $0.contains("others took this node for down; it objects") })
+        world.ask(0, 1, ids: [3])
+        world.cluster.run(milliseconds: 100)
+        #expect(world.recorders[0][0].answers.map(\.id) == [1, 2, 3])
+    }
+
     /// Back-off does not outlast the news that the member is back.
     @Test func whoIsBackIsConnectedToAtOnce() throws {
         let world = try World(loops: 1)
@@ -302,25 +320,40 @@ import Testing
         #expect(first == second)
     }
 
+    /// Sets the key that a request names to itself, and answers at once or later.
+    final class Writer: PeerRequests {
+        let executor: Executor
+        var answersAtOnce = true
+        var unanswered: [(id: UInt64, via: PeerReturn)] = []
+
+        init(_ executor: Executor) {
+            self.executor = executor
+            executor.peers.handler = self
+        }
+
+        func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView) {}
+        func lost(_ member: Int) {}
+
+        func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn) {
+            let access = Access(
+                executor.partitions + Key(payload).partition, database: 0, moment: executor.state.pointee.moment)
+            access.putString(Key(payload), payload, nil)
+            executor.node.keyspace.shared.pointee.commit()
+            unanswered.append((id, via))
+            if answersAtOnce { answer() }
+        }
+
+        func answer() {
+            for (id, via) in unanswered { executor.peers.respond(via, id: id, code: 0, payload: ByteView("")) }
+            unanswered = []
+        }
+    }
+
     /// Under `appendfsync always` an answer means that what came before it is durable.
     @Test func answersWaitForTheLog() throws {
         let world = try World(loops: 1, options: ["--appendonly", "yes", "--appendfsync", "always"])
-        final class Writer: PeerRequests {
-            let executor: Executor
-            init(_ executor: Executor) { self.executor = executor }
-            var durable: [Bool] = []
-            func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView) {}
-            func lost(_ member: Int) {}
-            func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn) {
-                let access = Access(
-                    executor.partitions + Key(payload).partition, database: 0, moment: executor.state.pointee.moment)
-                access.putString(Key(payload), payload, nil)
-                executor.node.keyspace.shared.pointee.commit()
-                executor.peers.respond(via, id: id, code: 0, payload: payload)
-            }
-        }
         let writer = Writer(world.cluster.servers[1].executor())
-        writer.executor.peers.handler = writer
+        defer { withExtendedLifetime(writer) {} }
         for id in 1...20 {
             world.ask(0, 1, ids: [UInt64(id)], payload: Array("key:\(id)".utf8))
             let arrived = world.cluster.run(limit: 1000) { world.recorders[0][0].answers.count == id }
@@ -328,5 +361,25 @@ import Testing
             let persistence = world.cluster.servers[1].node!.persistence!
             #expect(persistence.log.durable == UInt64(id))
         }
+    }
+
+    /// While the disk refuses, nothing that was changed is confirmed, in whatever turn it is answered; all else is answered.
+    @Test func whatIsAnsweredLaterWaitsForTheLogToo() throws {
+        let world = try World(loops: 1, options: ["--appendonly", "yes", "--appendfsync", "always"])
+        let server = world.cluster.servers[1]
+        let writer = Writer(server.executor())
+        writer.answersAtOnce = false
+        world.ask(0, 1, ids: [1], payload: Array("key".utf8))
+        world.cluster.run(milliseconds: 100)
+        #expect(writer.unanswered.count == 1)
+        server.files.failAt(1, .error, of: .write, persistent: true)
+        server.node!.persistence!.step()
+        #expect(server.node!.persistence!.refusesWrites)
+        world.inTurn(1) { executor in (executor.peers.handler as! Writer).answer() }
+        world.cluster.run(milliseconds: 1000)
+        #expect(world.recorders[0][0].answers.isEmpty)
+        server.files.stopFailing()
+        #expect(world.cluster.run(limit: 1000) { world.recorders[0][0].answers.count == 1 } != nil)
+        #expect(server.node!.persistence!.log.durable == 1)
     }
 }

@@ -30,8 +30,8 @@ extension Call {
         let standings = view.slotStandings
         let statistics = keeper.withMembership { $0.statistics }
         var lines = [
-            ("cluster_state", view.isFounded && standings.down == 0 ? "ok" : "fail"),
-            ("cluster_slots_assigned", "\(view.members.isEmpty ? 0 : Limits.slots)"),
+            ("cluster_state", standings.down == 0 && view.replicaCount > 0 ? "ok" : "fail"),
+            ("cluster_slots_assigned", "\(view.replicaCount == 0 ? 0 : Limits.slots)"),
             ("cluster_slots_ok", "\(standings.ok)"),
             ("cluster_slots_pfail", "\(standings.suspect)"),
             ("cluster_slots_fail", "\(standings.down)"),
@@ -52,7 +52,7 @@ extension Call {
 
     func clusterSlots() {
         guard let view = clusterView else { return }
-        let topology = ClusterTopology(view)
+        let topology = view.topology
         reply.array(topology.ranges.count)
         for range in topology.ranges {
             reply.array(2 + range.members.count)
@@ -71,7 +71,7 @@ extension Call {
 
     func clusterShards() {
         guard let view = clusterView else { return }
-        let shards = ClusterTopology(view).shards
+        let shards = view.topology.shards
         reply.array(shards.count)
         for shard in shards {
             reply.map(2)
@@ -112,11 +112,11 @@ extension Call {
             let own = keeper.withMembership { $0.identity }
             return reply.verbatim(Self.line(own, flags: "myself,master", master: "-", epoch: 0, isLinked: true) + "\n")
         }
-        let topology = ClusterTopology(view)
+        let topology = view.topology
         var text = ""
         for index in view.members.indices {
             text += Self.line(view, index)
-            for range in topology.coordinated(by: index) {
+            for range in topology.coordinated[index] {
                 text += range.first == range.last ? " \(range.first)" : " \(range.first)-\(range.last)"
             }
             text += "\n"
@@ -148,7 +148,7 @@ extension Call {
     func clusterReplicas() {
         guard let view = clusterView, let master = member(2, view) else { return }
         var replicas: Set<Int> = []
-        for range in ClusterTopology(view).ranges where range.members[0] == master {
+        for range in view.topology.ranges where range.members[0] == master {
             replicas.formUnion(range.members.dropFirst())
         }
         reply.array(replicas.count)

@@ -12,13 +12,14 @@ struct ClusterTopology {
         let members: [Int]
     }
 
-    let view: ClusterView
     let ranges: [SlotRange]
+    /// Of each member the ranges that it coordinates.
+    let coordinated: [[SlotRange]]
 
+    /// Takes some milliseconds: `ClusterView.topology` keeps it.
     init(_ view: ClusterView) {
-        self.view = view
         var ranges: [SlotRange] = []
-        for slot in 0..<(view.members.isEmpty ? 0 : Limits.slots) {
+        for slot in 0..<(view.replicaCount == 0 ? 0 : Limits.slots) {
             let members = Self.members(of: slot, view)
             if let last = ranges.last, last.members == members {
                 ranges[ranges.count - 1].last = slot
@@ -27,6 +28,20 @@ struct ClusterTopology {
             }
         }
         self.ranges = ranges
+        coordinated = Self.coordinated(ranges, members: view.members.count)
+    }
+
+    private static func coordinated(_ ranges: [SlotRange], members: Int) -> [[SlotRange]] {
+        var all = [[SlotRange]](repeating: [], count: members)
+        for range in ranges {
+            let master = range.members[0]
+            if let last = all[master].last, last.last + 1 == range.first {
+                all[master][all[master].count - 1].last = range.last
+            } else {
+                all[master].append(range)
+            }
+        }
+        return all
     }
 
     /// If no replica can be reached, all are named: somebody may come back sooner than a client asks again.
@@ -51,26 +66,13 @@ struct ClusterTopology {
         }
         return shards
     }
-
-    /// Ranges of slots that a member coordinates.
-    func coordinated(by member: Int) -> [SlotRange] {
-        var own: [SlotRange] = []
-        for range in ranges where range.members[0] == member {
-            if let last = own.last, last.last + 1 == range.first {
-                own[own.count - 1].last = range.last
-            } else {
-                own.append(range)
-            }
-        }
-        return own
-    }
 }
 
 extension ClusterView {
     /// Slots by the best that is believed of any of their replicas.
     var slotStandings: (ok: Int, suspect: Int, down: Int) {
         var counts = (ok: 0, suspect: 0, down: 0)
-        if members.isEmpty { return counts }
+        if replicaCount == 0 { return counts }
         for slot in 0..<Limits.slots {
             let best = ring.preferenceList(slot).map { liveness[$0].rawValue }.min() ?? 0
             switch Liveness(rawValue: best) {

@@ -1,5 +1,6 @@
 import Base
 import Cluster
+import Synchronization
 
 /// What a node knows of its cluster at one moment: the ring, who is on it, who answers. Immutable; each loop holds the
 /// newest one for a turn (`Executor.cluster`).
@@ -25,7 +26,19 @@ public final class ClusterView: Sendable {
     /// This node's rank in each slot's preference list; 255: it is none of the slot's replicas.
     private let ownRanks: [UInt8]
 
+    private let kept = Mutex<ClusterTopology?>(nil)
+
     public var members: [Member] { ring.members }
+
+    /// The ring as clients see it; made when somebody first asks.
+    var topology: ClusterTopology {
+        kept.withLock { kept in
+            if let kept { return kept }
+            let made = ClusterTopology(self)
+            kept = made
+            return made
+        }
+    }
 
     init(_ membership: borrowing Membership, replication: Replication, previous: ClusterView?) {
         number = (previous?.number ?? 0) + 1

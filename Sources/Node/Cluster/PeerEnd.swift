@@ -96,7 +96,8 @@ final class IncomingPeer: PeerEnd {
         self.channel = channel
     }
 
-    var via: PeerReturn { PeerReturn(place: UInt32(place), generation: generation) }
+    /// For a request that comes in this turn.
+    func via(_ turn: UInt64) -> PeerReturn { PeerReturn(place: UInt32(place), generation: generation, turn: turn) }
 
     /// Before the first response of a turn.
     func beginResponses() {

@@ -6,6 +6,8 @@ import Cluster
 public struct PeerReturn: Equatable, Sendable {
     let place: UInt32
     let generation: UInt32
+    /// When the turn began in which the request came.
+    let turn: UInt64
 }
 
 /// Who is told what comes from other nodes. All calls are made on the loop's own thread, between commands; payloads lie
@@ -15,7 +17,8 @@ protocol PeerRequests: AnyObject {
     func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView)
     /// What this loop has asked of a member and what was not answered will not be. It may have had an effect or not.
     func lost(_ member: Int)
-    /// A member asks for something. `Peers.respond` answers, in this turn or a later one.
+    /// A member asks for something. `Peers.respond` answers, in this turn or a later one. What changes something looks at
+    /// `Executor.refusesWrites` first.
     /// - Parameter timeLeft: ms that the member still waited when it sent this.
     func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn)
 }

@@ -121,6 +121,7 @@ public final class Peers {
             return end(peer, "\(mebibytes) MB of responses are unread")
         }
         if payload.count > peer.channel.payloadBytesMax { return end(peer, "a response is too long") }
+        if via.turn != executor.turnStarted { executor.tellsOfChange() }
         peer.beginResponses()
         peer.channel.append(PeerMessage(.response, code: code, id: id, payload: payload))
         touch(peer)
@@ -354,10 +355,11 @@ public final class Peers {
             if peer.channel.isReady && !admit(peer) { failure = .otherNode }
         }
         if peer.member >= 0 {
+            let via = peer.via(executor.turnStarted)
             for message in delivered where message.kind == .request {
                 handler.asked(
                     by: peer.member, id: message.id, code: message.code, timeLeft: message.timeLeft,
-                    payload: message.payload, via: peer.via)
+                    payload: message.payload, via: via)
             }
         }
         if let failure { refuse(peer, failure) }
