@@ -29,9 +29,10 @@ def free_port():
 
 
 class Cluster:
-    """Founded once the constructor returns."""
+    """Founded once the constructor returns. A node that does nothing for a fifteenth of the timeout (ms) may be suspected by
+    the others for a while: what must not see that on a busy machine wants a long one."""
 
-    def __init__(self, count=3, words=(), limit=20):
+    def __init__(self, count=3, words=(), timeout=30000, limit=60):
         self.words = list(words)
         for _ in range(3):
             self.servers = []
@@ -40,7 +41,7 @@ class Cluster:
             try:
                 for port in ports:
                     extra = ["--cluster-enabled", "yes", "--cluster-seeds", seeds, "--cluster-name", "test",
-                             "--cluster-node-timeout", "2000", "--node-weight", "1", *self.words]
+                             "--cluster-node-timeout", str(timeout), "--node-weight", "1", *self.words]
                     server = lib.Server(ts.template(), port=port, extra=extra)
                     self.servers.append(server)
                     server.start()
@@ -74,7 +75,7 @@ class Cluster:
         lines = self.ask(server, "CLUSTER", "NODES").decode().splitlines()
         return {line.split()[0]: line.split()[1:] for line in lines}
 
-    def wait(self, condition, limit=30):
+    def wait(self, condition, limit=60):
         """Until it holds: how long that takes depends on the machine's load."""
         end = time.monotonic() + limit
         while not condition():

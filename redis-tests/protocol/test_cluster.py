@@ -15,7 +15,7 @@ import testserver as ts
 class Clusters(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = testcluster.Cluster(words=["--io-threads", "2"])
+        cls.cluster = testcluster.Cluster(words=["--io-threads", "2"], timeout=5000)
 
     @classmethod
     def tearDownClass(cls):
@@ -31,14 +31,18 @@ class Clusters(unittest.TestCase):
     def test_all_tell_the_same(self):
         ids = [self.cluster.ask(s, "CLUSTER", "MYID").decode() for s in self.servers]
         self.assertEqual(len(set(ids)), 3)
-        slots = [self.cluster.ask(s, "CLUSTER", "SLOTS") for s in self.servers]
-        self.assertTrue(slots[0] == slots[1] == slots[2])
+        slots = []
+
+        def agree():
+            # On a busy machine somebody may be suspected for a moment.
+            slots[:] = [self.cluster.ask(s, "CLUSTER", "SLOTS") for s in self.servers]
+            return slots[0] == slots[1] == slots[2] and all(len(r) == 5 for r in slots[0])
+
+        self.cluster.wait(agree)
         covered = [slot for first, last, *_ in slots[0] for slot in range(first, last + 1)]
         self.assertEqual(covered, list(range(16384)))
         ports = {node[1]: node[2].decode() for _, _, *nodes in slots[0] for node in nodes}
         self.assertEqual(ports, dict(zip((s.port for s in self.servers), ids)))
-        for _, _, *nodes in slots[0]:
-            self.assertEqual(len(nodes), 3)
 
     def test_who_is_killed_is_noticed_and_comes_back(self):
         victim, *others = self.servers
@@ -46,7 +50,8 @@ class Clusters(unittest.TestCase):
         victim.kill()
         self.cluster.wait(lambda: all(self.cluster.nodes(s)[name][1] == "master,fail" for s in others))
         for s in others:
-            self.assertEqual(self.cluster.info(s)["cluster_state"], "ok")
+            # The other one may be suspected for a moment.
+            self.cluster.wait(lambda: self.cluster.info(s)["cluster_state"] == "ok")
             for _, _, *nodes in self.cluster.ask(s, "CLUSTER", "SLOTS"):
                 self.assertNotIn(victim.port, [node[1] for node in nodes])
             self.assertIn("Cluster: node %s (127.0.0.1:%d) is down" % (name, victim.port), s.output())
@@ -80,7 +85,7 @@ class Clusters(unittest.TestCase):
                 c.send(data)
                 _, closed = c.rest()
                 self.assertTrue(closed)
-        self.assertEqual(self.cluster.info(self.servers[0])["cluster_state"], "ok")
+        self.cluster.wait(lambda: self.cluster.info(self.servers[0])["cluster_state"] == "ok")
 
 
 @unittest.skipIf(ts.REFERENCE, "Martlet's own texts")
