@@ -106,7 +106,8 @@ extension Node {
     /// From now on the log hears of actors. `isNew`: it does not know this node's.
     func tellActors(_ sink: CommitLogSink, isNew: Bool) {
         let (keyspace, now) = (keyspace, startedAt)
-        let tell = { @Sendable (table: ActorTable) in
+        // The key space has the closure.
+        let tell = { @Sendable [unowned keyspace] (table: ActorTable) in
             keyspace.withActorMutation(table, timestamp: now) { sink.precede(with: $0) }
         }
         if isNew { tell(keyspace.actors.table) }
