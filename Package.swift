@@ -44,6 +44,7 @@ let package = Package(
         layer("RESP", ["Base"]),
         layer("Causality", ["Base"]),
         layer("Cluster", ["Base"]),
+        layer("Replication", ["Base", "Causality", "Cluster"]),
         layer("Storage", ["Base", "CSystem"]),
         layer("Keyspace", ["Base", "CSystem", "Causality"]),
         layer("Commands", ["Base", "CSystem", "RESP", "Causality", "Keyspace"]),
@@ -56,7 +57,8 @@ let package = Package(
         layer(
             "Node",
             [
-                "Base", "CSystem", "CLua", "RESP", "Causality", "Cluster", "Storage", "Keyspace", "Commands",
+                "Base", "CSystem", "CLua", "RESP", "Causality", "Cluster", "Replication", "Storage", "Keyspace",
+                "Commands",
                 "Scripting",
             ]),
         // Whole nodes on a simulated network, in one thread.
@@ -120,6 +122,7 @@ let package = Package(
         tests("StorageTests", ["Base", "CSystem", "Storage", "Simulation", "TableOracle", "FuzzCorpus"]),
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
         tests("CausalityTests", ["Base", "Causality"]),
+        tests("ReplicationTests", ["Base", "Causality", "Cluster", "Replication"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),

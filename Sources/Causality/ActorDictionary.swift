@@ -33,7 +33,7 @@ public struct ActorDictionary {
     }
 
     /// The place of an actor that it was made of.
-    func place(of actor: UInt64, _ table: ActorTable) -> Int {
+    public func place(of actor: UInt64, _ table: ActorTable) -> Int {
         let id = table.id(at: actor)
         var (low, high) = (0, ids.count)
         while low < high {
@@ -45,7 +45,7 @@ public struct ActorDictionary {
     }
 
     /// The index of the actor at a place that has been read.
-    func actor(at place: UInt64) throws(CausalityError) -> UInt64 {
+    public func actor(at place: UInt64) throws(CausalityError) -> UInt64 {
         if place >= UInt64(indexes.count) { throw .corrupt }
         return indexes[Int(place)]
     }

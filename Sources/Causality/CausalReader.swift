@@ -10,20 +10,20 @@ public struct CausalReader {
     /// Bytes that have not been read.
     public var rest: Int { bytes.count - at }
 
-    mutating func byte() throws(CausalityError) -> UInt8 {
+    public mutating func byte() throws(CausalityError) -> UInt8 {
         if at >= bytes.count { throw .corrupt }
         at += 1
         return bytes[at - 1]
     }
 
-    mutating func take(_ count: Int) throws(CausalityError) -> ByteView {
+    public mutating func take(_ count: Int) throws(CausalityError) -> ByteView {
         if count < 0 || count > rest { throw .corrupt }
         at += count
         return bytes.slice(at - count, at)
     }
 
     /// One varint for each number: a second form of the same bytes is none.
-    mutating func varint() throws(CausalityError) -> UInt64 {
+    public mutating func varint() throws(CausalityError) -> UInt64 {
         let before = at
         guard let value = bytes.varint(at: &at) else { throw .corrupt }
         if at - before > 1 && bytes[at - 1] == 0 { throw .corrupt }
@@ -31,32 +31,32 @@ public struct CausalReader {
     }
 
     /// How many elements of at least so many bytes follow.
-    mutating func count(bytesEach: Int) throws(CausalityError) -> Int {
+    public mutating func count(bytesEach: Int) throws(CausalityError) -> Int {
         let number = try varint()
         if number > UInt64(rest / bytesEach) { throw .corrupt }
         return Int(number)
     }
 
-    mutating func counter() throws(CausalityError) -> UInt64 {
+    public mutating func counter() throws(CausalityError) -> UInt64 {
         let value = try varint()
         if value == 0 || value > Dot.counterMax { throw .corrupt }
         return value
     }
 
     /// ms since 1970.
-    mutating func timestamp() throws(CausalityError) -> Int64 {
+    public mutating func timestamp() throws(CausalityError) -> Int64 {
         let value = try varint()
         return (Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)) &+ Limits.timestampEpoch
     }
 
     /// Bytes after their count.
-    mutating func counted() throws(CausalityError) -> ByteView { try take(try count(bytesEach: 1)) }
+    public mutating func counted() throws(CausalityError) -> ByteView { try take(try count(bytesEach: 1)) }
 
-    mutating func word() throws(CausalityError) -> UInt64 {
+    public mutating func word() throws(CausalityError) -> UInt64 {
         UInt64(bigEndian: UnsafeRawPointer(try take(8).start).loadUnaligned(as: UInt64.self))
     }
 
-    mutating func actorID() throws(CausalityError) -> ActorID {
+    public mutating func actorID() throws(CausalityError) -> ActorID {
         let high = try word()
         return ActorID(high: high, low: try word())
     }
@@ -99,5 +99,5 @@ enum CausalFrame: UInt8 {
 
 extension CausalReader {
     /// Nothing may be left.
-    func finish() throws(CausalityError) { if rest != 0 { throw .corrupt } }
+    public func finish() throws(CausalityError) { if rest != 0 { throw .corrupt } }
 }

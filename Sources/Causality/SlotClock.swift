@@ -145,6 +145,9 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         max(base.counter(of: actor), beyond.of(actor).last?.range.last ?? dropped.counter(of: actor))
     }
 
+    /// What is held beyond gaps, by ascending actor index and counter.
+    public var held: [DotRange] { beyond.ranges.map(\.range) }
+
     /// Whether the dot is in the base, or of a dropped actor: contexts that go out cover it without a key's saying so.
     public func hasInBase(_ dot: Dot) -> Bool { hasWithoutGap(dot) }
 

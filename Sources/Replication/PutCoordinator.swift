@@ -1,0 +1,70 @@
+import Cluster
+
+/// What has become of a request that several nodes have a say in.
+public enum QuorumVerdict: Equatable, Sendable {
+    case pending
+    case reached
+    /// So many answered, so many were needed, and nobody is left who could make up for it. A write that fails may still
+    /// take effect: whoever has it keeps it.
+    case missed(got: Int, needed: Int)
+}
+
+/// One write's way to its quorum (SPEC B5, B8; Dynamo, section 4.6). A value: who acknowledged and who will not comes in,
+/// the verdict comes out.
+///
+/// Seats are the slot's replicas by rank, whoever sits there: the replica itself, or a stand-in that keeps a hint for it.
+/// Of one seat one acknowledgement counts.
+public struct PutCoordinator: Equatable, Sendable {
+    /// How many acknowledgements are waited for.
+    public let needed: Int
+    private let isStrict: Bool
+    /// Seats, by rank: whose answer is still awaited, who has acknowledged.
+    private var awaited: UInt64 = 0
+    private var acknowledged: UInt64 = 0
+    /// Seats on which somebody stands in.
+    private var stoodIn: UInt64 = 0
+
+    public init(_ quorum: Quorum, isStrict: Bool, replicas: Int) {
+        precondition(replicas <= 64)
+        needed = quorum.needed(of: replicas)
+        // W ANY says itself that a hint is enough.
+        self.isStrict = isStrict && quorum != .any
+    }
+
+    /// The write is on its way to whoever sits there.
+    public mutating func sent(to rank: Int, isStandIn: Bool) {
+        let seat = UInt64(1) << UInt64(rank)
+        awaited |= seat
+        if isStandIn { stoodIn |= seat } else { stoodIn &= ~seat }
+    }
+
+    /// It is there, as safe as the node's settings say.
+    public mutating func acknowledge(_ rank: Int) {
+        let seat = UInt64(1) << UInt64(rank)
+        if awaited & seat == 0 { return }
+        awaited &= ~seat
+        acknowledged |= seat
+    }
+
+    /// Whoever sits there will not acknowledge it. Somebody else may be asked instead (`sent`).
+    public mutating func fail(_ rank: Int) { awaited &= ~(1 << UInt64(rank)) }
+
+    /// Nobody will answer any more: the time is up.
+    public mutating func giveUp() { awaited = 0 }
+
+    /// Acknowledgements that count.
+    public var got: Int { (acknowledged & counting).nonzeroBitCount }
+
+    /// Seats whose answer is awaited, by rank.
+    public var isComplete: Bool { awaited == 0 }
+
+    public func isAwaited(_ rank: Int) -> Bool { awaited & 1 << UInt64(rank) != 0 }
+
+    private var counting: UInt64 { isStrict ? ~stoodIn : .max }
+
+    public var verdict: QuorumVerdict {
+        if got >= needed { return .reached }
+        if got + (awaited & counting).nonzeroBitCount >= needed { return .pending }
+        return .missed(got: got, needed: needed)
+    }
+}
