@@ -53,6 +53,9 @@ public struct LinkState: OptionSet, Sendable {
     public static let readable = LinkState(rawValue: 128)
     /// It has got a reply while it was waiting, so that it waits for what that reply waits for.
     public static let answered = LinkState(rawValue: 256)
+    /// Replies to what it has sent are still to come (from other nodes): not closed before they are sent, even if its
+    /// peer sends no more.
+    public static let owing = LinkState(rawValue: 1 << 20)
     /// It has written more than is welcome: not read for a while (`LinkHandler.rested`).
     public static let slowed = LinkState(rawValue: 512)
     /// Another node of the cluster is at the other end: `session` is not a client's. What it is sent never waits here

@@ -214,6 +214,18 @@ public struct OutputBuffer {
     /// The number of bytes written so far, counted from the first unsent block's start.
     public var mark: Int { sealedBytes + length }
 
+    /// Answers all bytes, and forgets them.
+    public mutating func takeAll() -> [UInt8] {
+        var all: [UInt8] = []
+        all.reserveCapacity(pending)
+        while let run = unsent {
+            all += UnsafeBufferPointer(start: run.start, count: run.count)
+            consume(run.count)
+        }
+        overLimit = false
+        return all
+    }
+
     /// Drops all bytes, but keeps the current block.
     @inline(__always)
     public mutating func clear() {

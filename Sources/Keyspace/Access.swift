@@ -111,7 +111,7 @@ public struct Access {
     @inline(__always)
     func record(_ key: Key, _ entry: Entry?, _ dot: Dot, _ change: @autoclosure () -> Mutation.Change) {
         if _fastPath(shared.pointee.sink == nil) { return }
-        if let entry { noteUnsaved(entry, key.hash) }
+        if let entry, _fastPath(shared.pointee.savesChanges) { noteUnsaved(entry, key.hash) }
         Partition.record(
             partition,
             Mutation(

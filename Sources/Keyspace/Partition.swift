@@ -193,6 +193,8 @@ public struct KeyspaceShared {
     public var databaseCount: Int
     /// The node is one of a cluster's, where there is database 0 only. Set before the loops run.
     public var isClustered = false
+    /// How many nodes have each key. Set before the loops run.
+    public var replicas = 1
     public let reclaimer: Reclaimer
     public let disposer: Disposer
     /// Index of this node's actor in `actors` (`Keyspace.write(as:)`).
@@ -208,8 +210,13 @@ public struct KeyspaceShared {
     public let siblingFigures = SiblingFigures()
     /// Who gets the mutations; nil: they are not even made.
     public var sink: MutationSink? {
-        didSet { sinkReference = sink.map(Unmanaged.passUnretained) }
+        didSet {
+            sinkReference = sink.map(Unmanaged.passUnretained)
+            savesChanges = sink?.savesChanges ?? false
+        }
     }
+    /// What changes is noted, to be saved.
+    private(set) var savesChanges = false
     /// The same, without counting references: writing commands come here.
     private(set) var sinkReference: Unmanaged<MutationSink>?
     /// The classes of events that `events` wants to hear of (`KeyEvents`, raw). Relaxed atomic.

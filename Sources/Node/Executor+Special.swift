@@ -15,6 +15,22 @@ extension Executor {
             if !session.pointee.mode.contains(.pushedBack) { pushBack(session, from: request.pointee.start) }
             return
         }
+        if session.pointee.mode.contains(.owed) { return runBehindOthers(request) }
+        runNow(request)
+    }
+
+    /// A request of a client whose earlier ones have yet to be answered by other nodes: its reply waits its turn.
+    private func runBehindOthers(_ request: UnsafeMutablePointer<Request>) {
+        let session = request.pointee.session
+        let output = coordinator.direct
+        swap(&output.pointee, &session.pointee.link.pointee.output)
+        runNow(request)
+        swap(&output.pointee, &session.pointee.link.pointee.output)
+        answer(.client(session), output.pointee.takeAll())
+    }
+
+    private func runNow(_ request: UnsafeMutablePointer<Request>) {
+        let session = request.pointee.session
         state.pointee.session = Executor.nobody
         if session.pointee.mode.contains(.hasDeferred) { flushDeferred(session) }
         if session.pointee.mode.contains(.tracking) { limitRememberedKeys() }
@@ -82,6 +98,7 @@ extension Executor {
         if isPaused(session, command, words, count) { return pause(session, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
         if !bringValues(request, command) { return }
+        if let cluster, cluster.isFounded { return coordinate(session, command, words, count, cluster) }
         if remembers(session, command) && command.pointee.locking.isByKeys {
             invokeRemembering(session, command, words, count)
         } else {

@@ -126,6 +126,14 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     private var clusterVersion: UInt64 = 0
     private var clusterKeeper: ClusterKeeper?
     private(set) var peers: Peers!
+    /// What this loop has under way with other nodes.
+    var coordinator = Coordinator()
+    /// These two are about more than their keys.
+    let execCommand: CommandPointer?
+    let watchCommand: CommandPointer?
+    let scanCommand: CommandPointer?
+    /// Commands that may say themselves what they want of replicas: where their options begin.
+    let versionOptions: [CommandPointer: Int]
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -157,6 +165,14 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         state = .allocate(capacity: 1)
         servedOutput = .allocate(capacity: 1)
         servedOutput.initialize(to: OutputBuffer())
+        execCommand = commandIndex.find(ByteView("exec"))
+        watchCommand = commandIndex.find(ByteView("watch"))
+        scanCommand = commandIndex.find(ByteView("scan"))
+        var versionOptions: [CommandPointer: Int] = [:]
+        for (name, options) in [("vget", 2), ("vset", 3), ("vdel", 2)] {
+            if let command = name.withView({ node.commands.index.find($0) }) { versionOptions[command] = options }
+        }
+        self.versionOptions = versionOptions
         super.init()
         state.initialize(to: CallState(keyspace: node.keyspace, seed: seed))
         scripts = ScriptRunner(self)
@@ -217,7 +233,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
 
     public override func takeMail() {
         let now = state.pointee.moment.wall
-        if _slowPath(clusterVersion != 0) { peers.turnBegan() }
+        if _slowPath(clusterVersion != 0) { lookAfterCluster() }
         if _slowPath(inbox.hasLetters) { takeLetters() }
         for work in mailbox.take() { work(self) }
         if _slowPath(pushes.areUnfinished) { finishPushes() }
@@ -237,7 +253,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         node.reclaimer.leave(index)
         var sleep = sleepTime(monotonic)
         if _slowPath(clusterVersion != 0) {
-            let wait = peers.sleepTime(monotonic)
+            let wait = min(peers.sleepTime(monotonic), coordinatorSleep(monotonic))
             if wait != .max { sleep = sleep < 0 ? Int32(clamping: wait) : min(sleep, Int32(clamping: wait)) }
         }
         if _slowPath(broadcasts.arePending) { sendBroadcasts() }
@@ -321,6 +337,17 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func connected(_ link: LinkPointer) { peers.connected(link) }
+
+    /// A turn's part in the cluster: what has come of peers, and what is due.
+    private func lookAfterCluster() {
+        peers.turnBegan()
+        if peers.handler !== self { return }
+        lookAfterOperations()
+        if index == 0, let cluster, cluster.isFounded, coordinator.nextCatchUp <= monotonicMilliseconds {
+            lookAfterCatchUp(cluster)
+        }
+        sendCaptured()
+    }
 
     public override func execute() {
         runBatch()
@@ -416,6 +443,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         forgetSlowed(link)
         guard let session = session(link) else { return }
         leave(session)
+        abandonReplies(session)
         unwatchAll(session)
         discardQueue(session)
         unsubscribeAll(session)

@@ -32,6 +32,7 @@ extension Node {
             DebugCommands.commands,
             ACLCommands.commands,
             ClusterCommands.commands,
+            ConsistencyCommand.commands,
             ScriptCommands.commands,
             FunctionCommands.commands,
             ExtensionCommands.commands,

@@ -63,6 +63,12 @@ public final class Node: @unchecked Sendable {
     /// DEBUG SET-DISABLE-DENY-SCRIPTS: scripts may run commands that are not meant for them.
     let allowsAllInScripts = Switch(on: false)
 
+    /// In a cluster: this node has seen what other replicas had when it started, and may answer for its slots.
+    let isCaughtUp = Switch(on: false)
+    /// In a cluster: all members can be reached, and nothing that one has is missing here since it came back. Otherwise
+    /// writes ask a quorum first.
+    let isSettled = Switch(on: false)
+
     /// DEBUG PAUSE-CRON: whether ticks do what has no other occasion.
     let cron = Switch(on: true)
 

@@ -2,6 +2,7 @@ import Base
 import Commands
 import Keyspace
 import RESP
+import Replication
 
 /// What the node knows of one client. Owned by its loop's Executor, which alone touches it; other loops
 /// (CLIENT LIST) read its card, and, under the executor's roster lock, what never changes and the names.
@@ -68,8 +69,11 @@ struct SessionMode: OptionSet {
     /// CLIENT TRACKING: what it reads is remembered.
     static let tracking = SessionMode(rawValue: 4096)
 
+    /// Replies to earlier requests wait for other nodes (`SessionDetails.replies`).
+    static let owed = SessionMode(rawValue: 1 << 21)
+
     /// Modes that the hot path must leave to the slow one.
-    static let special = SessionMode(rawValue: 0x1fff | 1 << 20)
+    static let special = SessionMode(rawValue: 0x1fff | 3 << 20)
 
     /// CLIENT TRACKING in BCAST mode: it hears of changes.
     static let broadcast = SessionMode(rawValue: 1 << 24)
@@ -113,6 +117,12 @@ final class SessionDetails {
     private(set) var isGone = false
     /// When the output passed the soft limit, ms since 1970; 0: it is below.
     var softLimitSince: Int64 = 0
+    /// In a cluster: replies that wait for other nodes, and those behind them.
+    var replies = ReplyQueue()
+    /// Writes of this client that wait for other nodes.
+    var writesUnderWay = 0
+    /// What the client wants of replicas; nil: what the configuration says (CONSISTENCY).
+    var consistency: Consistency?
     /// The largest unparsed input since the last look.
     var inputPeak = 0
 

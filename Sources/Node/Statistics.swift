@@ -20,6 +20,9 @@ public final class Statistics: @unchecked Sendable {
         case evictedClients, protocolErrors, largeValues, evictedKeys
         /// After which a client was not read for a while.
         case slowedTurns
+        /// In a cluster: replies that were too few, versions sent to replicas that a read found behind, requests of peers that could
+        /// not be understood, slots of which something was missing.
+        case quorumFailures, readRepairs, peerRequestsRefused, slotsCaughtUp
         case deniedCommands, deniedKeys, deniedChannels, deniedLogins
         /// Not counters but the latest means per second: commands, bytes read, bytes written.
         case commandRate, inputRate, outputRate

@@ -496,7 +496,8 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     private func finish(_ link: LinkPointer) {
-        if link.pointee.state.contains(.close) || !flush(link) || link.pointee.output.isEmpty { close(link) }
+        let isOwed = link.pointee.state.contains(.owing)
+        if link.pointee.state.contains(.close) || !flush(link) || link.pointee.output.isEmpty && !isOwed { close(link) }
     }
 
     /// Sends what is pending as far as the socket takes it. Answers false when the peer is gone.

@@ -171,14 +171,12 @@ import Testing
         let cluster = try Self.founded()
         try cluster.start(1, ["--cluster-replication", "1"])
         cluster.run(milliseconds: 1000)
-        final class Count: @unchecked Sendable { var isTaken = false }
-        let count = Count()
         let target = cluster.servers[1].view.own
         cluster.servers[0].node!.executors[0].mailbox.post { executor in
-            count.isTaken = executor.peers.request(target, code: 1, id: 1, timeLeft: 1000, payload: ByteView("x"))
+            // Taken, or refused at once because this has been found out before.
+            _ = executor.peers.request(target, code: 1, id: 1, timeLeft: 1000, payload: ByteView("x"))
         }
         cluster.run(milliseconds: 1000)
-        #expect(count.isTaken)
         #expect(cluster.exchange(cluster.client(of: 0), "CLUSTER LINKS") == "*0\r\n")
         #expect(
             cluster.servers[0].lines.contains {

@@ -211,7 +211,7 @@ final class FakeShell {
         } else if !bytes.isEmpty {
             client.held.append((number, bytes))
         }
-        guard link.pointee.state.contains(.closeAfterFlush) else { return }
+        guard link.pointee.state.contains(.closeAfterFlush), !link.pointee.state.contains(.owing) else { return }
         if client.held.isEmpty { close(client) } else { client.closesAfterHeld = true }
     }
 

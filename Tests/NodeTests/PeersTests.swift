@@ -57,7 +57,9 @@ import Testing
         let members: [Int]
 
         init(seed: UInt64 = 1, servers: Int = 3, loops: Int = 2, options: [String] = []) throws {
-            cluster = try SimulatedCluster(seed: seed, servers: servers, loops: loops, options: options)
+            // Nobody but the test asks for anything.
+            cluster = try SimulatedCluster(
+                seed: seed, servers: servers, loops: loops, options: ["--cluster-catch-up", "no"] + options)
             #expect(cluster.found())
             members = cluster.servers.map(\.view.own)
             record()

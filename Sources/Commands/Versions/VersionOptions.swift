@@ -60,7 +60,8 @@ extension Call {
         return options
     }
 
-    /// There is one replica: this node. Replies if more are wanted.
+    /// Outside a cluster there is one replica: this node. Replies if more are wanted than there are; whether so many
+    /// answer is the cluster's.
     private func canBeMet(_ word: Int, isWrite: Bool) -> Bool {
         let wanted = self[word]
         if wanted.isWord("one") || wanted.isWord("quorum") || wanted.isWord("all") || (isWrite && wanted.isWord("any"))
@@ -74,7 +75,7 @@ extension Call {
                     : "ERR R must be a number from 1 on, ONE, QUORUM or ALL")
             return false
         }
-        if number == 1 { return true }
+        if number <= Int64(keyspace.shared.pointee.replicas) { return true }
         fail(isWrite ? "ERR W is more than there are replicas" : "ERR R is more than there are replicas")
         return false
     }

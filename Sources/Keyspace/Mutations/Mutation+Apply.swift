@@ -201,7 +201,7 @@ extension Access {
         insert(entry, key)
         // One that could not be read stays unreadable.
         if entry.isAway { countAway(1) }
-        noteUnsaved(entry, key.hash)
+        if shared.pointee.savesChanges { noteUnsaved(entry, key.hash) }
         if partition.pointee.observers == 0 { return }
         tellWatchers(entry.key)
     }

@@ -64,6 +64,10 @@ public struct Mutation {
 /// Where mutations go. Called under the partition's lock, in the order of the slot's dots.
 open class MutationSink: @unchecked Sendable {
     public init() {}
+
+    /// Whether somebody saves what changes (`UnsavedKeys`): otherwise nobody notes it.
+    open var savesChanges: Bool { true }
+
     open func record(_ mutation: Mutation) {}
     /// What has been recorded by this thread belongs together and is complete: a command's, a transaction's, a
     /// script's changes. Called before any lock is given up under which they were made; also when there are none.

@@ -77,7 +77,7 @@ extension Access {
 
     /// What the key has besides its entry (nil: it has none) is to be saved, together with the entry.
     func noteUnsavedSiblings(_ key: Key, _ entry: Entry?) {
-        if shared.pointee.sink == nil { return }
+        if !shared.pointee.savesChanges { return }
         if let entry {
             noteUnsaved(entry, key.hash)
         } else if partition.pointee.siblings(database, key.view) != nil {

@@ -111,3 +111,38 @@ extension Access {
         return stamped(entry, key, dot, Moment(wall: timestamp, stamp: moment.stamp))
     }
 }
+
+extension Mutation {
+    /// What a mutation leaves of a key, whatever it was before.
+    public enum Outcome {
+        case version(KeyVersion)
+        case nothing
+        /// That depends on what the key was.
+        case depends
+        /// It is about no key, or about more than a value.
+        case other
+    }
+
+    /// Whether what it leaves depends on what the key was.
+    public var dependsOnValue: Bool {
+        switch change {
+        case .splice, .deadline, .add, .raise, .list, .set, .sortedSet, .hash, .stream: true
+        case .putString, .putRawString, .putInteger, .putObject, .putValue, .delete, .siblings, .clock, .actors, .flush,
+            .swap, .libraries:
+            false
+        }
+    }
+
+    /// What this one does, read from bytes.
+    public var outcome: Outcome {
+        switch change {
+        case .putString(let bytes, let deadline): .version(KeyVersion(.text, bytes.bytes, deadline: deadline))
+        case .putRawString(let bytes, let deadline): .version(KeyVersion(.rawText, bytes.bytes, deadline: deadline))
+        case .putInteger(let value, let deadline):
+            .version(KeyVersion(.integer, Array(String(value).utf8), deadline: deadline))
+        case .putObject(let object, let deadline): .version(KeyVersion(.object, object.bytes, deadline: deadline))
+        case .delete: .nothing
+        default: dependsOnValue ? .depends : .other
+        }
+    }
+}

@@ -193,7 +193,7 @@ extension Access {
         let clock = Partition.clock(partition, of: key.slot, now: moment.wall)
         try install(stored.mapVersions { $0.dot == stays ? .inTable : .bytes($0.payload) }, key, clock)
         let entry = tables.pointee.entries.find(key).map { Table.entry($0) }
-        if let entry { noteUnsaved(entry, key.hash) }
+        if let entry, shared.pointee.savesChanges { noteUnsaved(entry, key.hash) }
     }
 }
 

@@ -25,5 +25,12 @@ extension Info {
         add("cluster_datagrams_sent", statistics.sent)
         add("cluster_datagrams_received", statistics.received)
         add("cluster_datagrams_refused", statistics.refused.reduce(0, +))
+        // Whether this node answers for its slots, and whether its writes need not ask others first.
+        add("cluster_caught_up", node.isCaughtUp.isOn ? 1 : 0)
+        add("cluster_settled", node.isSettled.isOn ? 1 : 0)
+        add("cluster_quorum_failures", node.total(.quorumFailures))
+        add("cluster_read_repairs", node.total(.readRepairs))
+        add("cluster_slots_caught_up", node.total(.slotsCaughtUp))
+        add("cluster_peer_requests_refused", node.total(.peerRequestsRefused))
     }
 }

@@ -47,7 +47,10 @@ extension Node {
         keyspace.shared.pointee.contexts = settings.name.withView { name in
             secret.withView { ContextToken(cluster: name, secret: $0) }
         }
+        keyspace.notePredecessors()
+        setSink(keyspace.shared.pointee.sink)
         keyspace.shared.pointee.isClustered = true
+        keyspace.shared.pointee.replicas = settings.replication.count
         for executor in executors { executor.join(keeper, seed: random.next()) }
     }
 

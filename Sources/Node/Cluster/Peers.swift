@@ -209,6 +209,11 @@ public final class Peers {
     }
 
     /// How long the loop may sleep, ms; `Int64.max`: as long as it likes.
+    /// Whether the connection to a member has broken and is to be made again later: what is asked now would be refused.
+    func isCutOff(_ member: Int) -> Bool {
+        member < outgoing.count && outgoing[member]?.session.state == .backingOff
+    }
+
     func sleepTime(_ monotonic: UInt64) -> Int64 {
         if !broken.isEmpty || !touched.isEmpty { return 0 }
         return nextDeadline == .max ? .max : max(0, nextDeadline - Int64(monotonic / 1_000_000))

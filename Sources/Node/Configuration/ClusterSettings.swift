@@ -1,6 +1,7 @@
 import Base
 import CSystem
 import Cluster
+import Replication
 
 /// What a node has to know to be one of a cluster's.
 public struct ClusterSettings: Sendable {
@@ -18,6 +19,10 @@ public struct ClusterSettings: Sendable {
     /// How many replicas answer a read and a write, unless the client says otherwise.
     public let readQuorum: Quorum
     public let writeQuorum: Quorum
+    /// The node asks other replicas for what it lacks.
+    public let catchesUp: Bool
+    /// How long a request waits for other nodes, ms.
+    public let requestTimeout: Int
     /// 0: by cores and memory.
     public let weight: Int
     public let rack: String
@@ -44,6 +49,8 @@ public struct ClusterSettings: Sendable {
         replication = Replication(values.text("cluster-replication")) ?? .total(3)
         readQuorum = values.text("cluster-read-quorum").withView { Quorum($0) } ?? .quorum
         writeQuorum = values.text("cluster-write-quorum").withView { Quorum($0) } ?? .quorum
+        catchesUp = values.flag("cluster-catch-up")
+        requestTimeout = values.integer("cluster-request-timeout")
         weight = values.integer("node-weight")
         rack = values.text("rack")
         datacenter = values.text("datacenter")
@@ -53,6 +60,8 @@ public struct ClusterSettings: Sendable {
         announcedPort = values.integer("cluster-announce-port")
         announcedPeerPort = values.integer("cluster-announce-bus-port")
     }
+
+    var consistency: Consistency { Consistency(read: readQuorum, write: writeQuorum) }
 
     /// The failure detector's times: a node that is gone is down well before `cluster-node-timeout`.
     var membershipOptions: MembershipOptions {

@@ -101,6 +101,8 @@ extension ParameterTable {
         Parameter("cluster-replication", .text(.replication), "3", [.immutable, .hidden]),
         Parameter("cluster-read-quorum", .text(.readQuorum), "quorum", [.immutable, .hidden]),
         Parameter("cluster-write-quorum", .text(.writeQuorum), "quorum", [.immutable, .hidden]),
+        Parameter("cluster-catch-up", .yesNo, "yes", [.immutable, .hidden]),
+        Parameter("cluster-request-timeout", .integer(10...600_000), "2000", [.hidden]),
         Parameter("node-weight", .integer(0...Int64(Member.weightMax)), "0", [.immutable, .hidden]),
         Parameter("rack", .text(.label), "", [.immutable, .hidden]),
         Parameter("datacenter", .text(.label), "", [.immutable, .hidden]),

@@ -55,9 +55,15 @@ extension Node {
         keptPersistence.append(persistence)
         let sink = CommitLogSink(persistence.log)
         tellActors(sink, isNew: tellsActors)
-        keyspace.shared.pointee.sink = sink
+        setSink(sink)
         cs_store_release_u64(
             persistencePlace, UInt64(UInt(bitPattern: Unmanaged.passUnretained(persistence).toOpaque())))
+    }
+
+    /// Changes go to this log, and to the cluster if there is one. No other thread is in the key space, or all locks are
+    /// held.
+    func setSink(_ log: MutationSink?) {
+        keyspace.shared.pointee.sink = cluster == nil ? log : ReplicatingSink(log)
     }
 
     /// CONFIG SET appendonly. Answers why it cannot be done. `executor`: the caller's, which may hold locks.
@@ -109,7 +115,7 @@ extension Node {
         withAllPartitions {
             unreadable = keyspace.firstLeftAway { values, key in persistence.values?.load(values, key) ?? false }
             if unreadable != nil { return }
-            keyspace.shared.pointee.sink = nil
+            setSink(nil)
             keyspace.actors.onChange(nil)
             cs_store_release_u64(persistencePlace, 0)
         }

@@ -170,7 +170,7 @@ extension Executor {
     }
 
     /// Where in the request its keys are.
-    private func keyWords(
+    func keyWords(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [Int] {
         if !command.pointee.locking.isByKeys && !command.pointee.flags.contains(.movableKeys) { return [] }

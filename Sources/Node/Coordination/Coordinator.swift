@@ -1,0 +1,228 @@
+import Base
+import Causality
+import Commands
+import Keyspace
+import Replication
+
+/// A loop's share in the cluster's work: what it has under way with other nodes.
+struct Coordinator: ~Copyable {
+    var operations = OperationTable()
+    var gathers = GatherTable()
+    var capture = WriteCapture()
+    /// Where commands answer whose reply does not go to a client at once.
+    let output: UnsafeMutablePointer<OutputBuffer>
+    /// The same for requests behind such ones.
+    let direct: UnsafeMutablePointer<OutputBuffer>
+    /// Messages are put together here.
+    var message = ByteBuffer()
+    /// Whose session other nodes' commands run in; made when the first comes.
+    var proxy: SessionPointer?
+    /// Of the command of another node that runs: by how many nodes it has been sent on.
+    var hops: UInt8 = 0
+    /// The first loop's.
+    var catchUp = CatchUp()
+    var nextCatchUp: Int64 = 0
+    /// Of each member that has been compared with: slots of both nodes, by partition. The ring is fixed.
+    var sharedSlots: [Int: [[Int]]] = [:]
+    /// When the operations are looked through next: ms on the monotonic clock.
+    var nextLook = Int64.max
+
+    init() {
+        output = .allocate(capacity: 1)
+        output.initialize(to: OutputBuffer())
+        direct = .allocate(capacity: 1)
+        direct.initialize(to: OutputBuffer())
+    }
+
+    deinit {
+        output.pointee.reset()
+        output.deallocate()
+        direct.pointee.reset()
+        direct.deallocate()
+    }
+}
+
+/// What nodes ask each other (docs/cluster.md).
+enum PeerRequestCode {
+    /// Run a command whose keys are in one slot, as its coordinator.
+    static let command: UInt8 = 1
+    /// Take over writes (`WriteBatch`).
+    static let write: UInt8 = 2
+    /// Compare versions of keys with yours.
+    static let compare: UInt8 = 3
+    /// Take over states of keys.
+    static let states: UInt8 = 4
+    /// In which partitions our clocks differ.
+    static let digests: UInt8 = 5
+    /// What you have that I lack, in these slots.
+    static let sync: UInt8 = 6
+    /// Run these commands as one transaction.
+    static let transaction: UInt8 = 7
+    /// Do your share of a command that is about the whole cluster.
+    static let share: UInt8 = 8
+}
+
+/// How it went.
+enum PeerResponseCode {
+    static let ok: UInt8 = 0
+    /// The node cannot answer for the slot.
+    static let notHere: UInt8 = 1
+    /// Of a comparison: states of keys that differ follow. Of writes: names of keys whose states are wanted follow.
+    static let differs: UInt8 = 2
+    /// What was asked cannot be understood.
+    static let malformed: UInt8 = 3
+}
+
+extension Executor {
+    /// Milliseconds on the monotonic clock.
+    var monotonicMilliseconds: Int64 { Int64(turnStarted / 1_000_000) }
+
+    /// How often operations are looked through.
+    static let lookMilliseconds: Int64 = 10
+    /// How old a read is when those are asked, too, who have not been.
+    static let speculationMilliseconds: Int64 = 30
+
+    // MARK: answering
+
+    /// Gives a reply to whoever wanted it, in its turn.
+    func answer(_ requester: Requester, _ reply: [UInt8]) {
+        switch requester {
+        case .client(let session): answer(session, reply)
+        case .waiting(let session, let number): deliver(reply, to: session, number)
+        case .peer(let channel, let id):
+            reply.withView { peers.respond(channel, id: id, code: PeerResponseCode.ok, payload: $0) }
+        case .part(let gather, let index, _): gathered(gather, index, reply)
+        case .nobody: break
+        }
+    }
+
+    private func answer(_ session: SessionPointer, _ reply: [UInt8]) {
+        if session.pointee.details.replies.isEmpty {
+            reply.withUnsafeBufferPointer { bytes in
+                if let start = bytes.baseAddress { session.pointee.link.pointee.output.append(start, bytes.count) }
+            }
+            markDirty(session.pointee.link)
+        } else {
+            session.pointee.details.replies.append(reply)
+        }
+    }
+
+    /// An error instead of a reply.
+    func refuse(_ requester: Requester, version: UInt8, _ text: String) {
+        answer(requester, errorReply(text, version: version))
+    }
+
+    func errorReply(_ text: String, version: UInt8) -> [UInt8] {
+        statistics.add(.errorReplies)
+        node.errors.count(text.split(separator: " ").first.map(String.init) ?? "ERR")
+        return Array("-\(text)\r\n".utf8)
+    }
+
+    /// What a client whose quorum was missed is told (SPEC B8).
+    func noQuorum(_ got: Int, _ needed: Int, writes: Bool) -> String {
+        let more = writes ? "; the write may still take effect" : ""
+        return "NOQUORUM \(got)/\(needed) replicas answered in time\(more)"
+    }
+
+    /// Begins to wait for other nodes. Answers the operation's id.
+    func begin(_ operation: Operation) -> UInt64 {
+        var operation = operation
+        if case .client(let session) = operation.requester {
+            operation.requester = .waiting(session, awaitReply(session))
+        }
+        operation.writer?.pointee.details.writesUnderWay += 1
+        if coordinator.nextLook == .max {
+            coordinator.nextLook = monotonicMilliseconds + Executor.lookMilliseconds
+        }
+        return coordinator.operations.insert(operation)
+    }
+
+    /// Ends an operation, with this reply.
+    func end(_ id: UInt64, _ reply: [UInt8]) {
+        guard let operation = coordinator.operations.remove(id) else { return }
+        operation.free()
+        operation.writer?.pointee.details.writesUnderWay -= 1
+        answer(operation.requester, reply)
+    }
+
+    /// The client's next reply comes later. Answers its number.
+    func awaitReply(_ session: SessionPointer) -> UInt64 {
+        session.pointee.link.pointee.state.insert(.owing)
+        session.pointee.mode.insert(.owed)
+        return session.pointee.details.replies.await()
+    }
+
+    /// A reply has come that the client has been waiting for: it is sent if it is its turn. What it tells of may not be
+    /// durable yet.
+    func deliver(_ reply: [UInt8], to session: SessionPointer, _ number: UInt64) {
+        session.pointee.details.replies.fill(number, reply)
+        tellsOfChange()
+        let link = session.pointee.link
+        session.pointee.details.replies.flush(to: &link.pointee.output)
+        if session.pointee.details.replies.isEmpty {
+            link.pointee.state.remove(.owing)
+            session.pointee.mode.remove(.owed)
+        }
+        if link.pointee.state.contains(.waiting) { link.pointee.state.insert(.answered) }
+        if link.pointee.output.overLimit { closeForOutput(session) }
+        markDirty(link)
+    }
+
+    /// The client is gone: nobody waits for its replies. Its writes go on.
+    func abandonReplies(_ session: SessionPointer) {
+        if session.pointee.details.replies.isEmpty { return }
+        for id in coordinator.operations.ids {
+            guard var operation = coordinator.operations[id] else { continue }
+            switch operation.requester {
+            case .waiting(session, _): operation.requester = .nobody
+            case .part(_, _, session): operation.requester = .nobody
+            default: continue
+            }
+            coordinator.operations[id] = operation
+        }
+        coordinator.gathers.abandon(session)
+    }
+
+    // MARK: time
+
+    /// How long the loop may sleep, ms; `Int64.max`: as long as it likes.
+    func coordinatorSleep(_ monotonic: UInt64) -> Int64 {
+        if !coordinator.capture.isEmpty { return 0 }
+        var next = coordinator.nextLook
+        if index == 0, cluster?.isFounded ?? false { next = min(next, coordinator.nextCatchUp) }
+        return next == .max ? .max : max(0, next - Int64(monotonic / 1_000_000))
+    }
+
+    /// Looks through the operations: for those whose time is up, and reads that somebody else could answer sooner.
+    func lookAfterOperations() {
+        let now = monotonicMilliseconds
+        if now < coordinator.nextLook { return }
+        for id in coordinator.operations.ids {
+            guard let operation = coordinator.operations[id] else { continue }
+            if operation.deadline <= now {
+                giveUp(id, operation)
+            } else if operation.began + Executor.speculationMilliseconds <= now {
+                askOthers(id)
+            }
+        }
+        coordinator.nextLook = coordinator.operations.count == 0 ? .max : now + Executor.lookMilliseconds
+    }
+
+    private func giveUp(_ id: UInt64, _ operation: Operation) {
+        if case .nobody = operation.requester, case .write = operation.work { return end(id, []) }
+        switch operation.work {
+        case .write(var put):
+            put.giveUp()
+            statistics.add(.quorumFailures)
+            end(id, errorReply(noQuorum(put.got, put.needed, writes: true), version: operation.version))
+        case .read(var get, _), .prepare(var get, _, _):
+            get.giveUp()
+            statistics.add(.quorumFailures)
+            end(id, errorReply(noQuorum(get.got, get.needed, writes: false), version: operation.version))
+        case .forward(let writes):
+            statistics.add(.quorumFailures)
+            end(id, errorReply(noQuorum(0, 1, writes: writes), version: operation.version))
+        case .catchUp: failed(id)
+        }
+    }
+}

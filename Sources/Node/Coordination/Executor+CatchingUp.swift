@@ -1,0 +1,262 @@
+import Base
+import Causality
+import Cluster
+import Commands
+import Keyspace
+import Replication
+
+/// Catching up with other replicas by what their clocks say (docs/causality.md): after an outage, and for whatever got
+/// lost on the way. A node asks for what it lacks; nobody sends unasked.
+extension Executor {
+    /// Begins what is due.
+    func lookAfterCatchUp(_ view: ClusterView) {
+        let now = monotonicMilliseconds
+        if !settings.cluster.catchesUp {
+            coordinator.nextCatchUp = .max
+            node.isCaughtUp.isOn = true
+            return
+        }
+        coordinator.catchUp.prepare(members: view.members.count)
+        for member in view.members.indices where member != view.own {
+            if !canReach(member, view) {
+                coordinator.catchUp.lose(member)
+                continue
+            }
+            let round = coordinator.catchUp.rounds[member]
+            if round.isAsking || round.due > now && round.left.isEmpty { continue }
+            if let partition = round.left.last {
+                askForStates(of: partition, at: member, view)
+            } else {
+                askForDifferences(member, view)
+            }
+        }
+        if !node.isCaughtUp.isOn { lookWhetherCaughtUp(view) }
+        node.isSettled.isOn = view.members.indices.allSatisfy { member in
+            member == view.own || coordinator.catchUp.rounds[member].isDone
+        }
+        coordinator.nextCatchUp = now + Executor.catchUpMilliseconds
+    }
+
+    /// Once all replicas that can be reached have been asked, this node may answer for its slots.
+    private func lookWhetherCaughtUp(_ view: ClusterView) {
+        let isMissing = view.members.indices.contains { member in
+            member != view.own && view.isReachable(member) && !coordinator.catchUp.rounds[member].isDone
+        }
+        if isMissing { return }
+        node.isCaughtUp.isOn = true
+        node.doors.log(.notice, "Cluster: this node has caught up with the other replicas, and answers for its slots")
+    }
+
+    /// The slots of a partition of which both nodes are replicas.
+    private func sharedSlots(_ partition: Int, with member: Int, _ view: ClusterView) -> [Int] {
+        if let known = coordinator.sharedSlots[member] { return known[partition] }
+        let all = (0..<Limits.partitions).map { index in
+            (index << 6..<(index + 1) << 6).filter { slot in
+                view.ownRank(slot) != nil && (0..<view.replicaCount).contains { view.replica(slot, $0) == member }
+            }
+        }
+        coordinator.sharedSlots[member] = all
+        return all[partition]
+    }
+
+    /// How often it is looked whether somebody is to be asked.
+    private static let catchUpMilliseconds: Int64 = 100
+
+    // MARK: which partitions differ
+
+    private func askForDifferences(_ member: Int, _ view: ClusterView) {
+        coordinator.message.truncate(to: 0)
+        for digest in digests(with: member, view) { coordinator.message.append(littleEndian: digest) }
+        ask(PeerRequestCode.digests, member, partition: -1)
+    }
+
+    /// Of each partition: a number for what the clocks say of the slots that both nodes have.
+    private func digests(with member: Int, _ view: ClusterView) -> [UInt64] {
+        let actors = node.keyspace.actors.table
+        return (0..<Limits.partitions).map { index in
+            let slots = sharedSlots(index, with: member, view)
+            var digest: UInt64 = 0
+            withPartition(index) {
+                let residues = access(index).residues(actors)
+                for slot in slots where !node.keyspace.isUntouched(slot) {
+                    let one = SlotDigest.of(clock(slot), actors)
+                    digest &+= (one &+ residues[slot, default: 0]) &* UInt64(2 * slot + 1)
+                }
+            }
+            return digest
+        }
+    }
+
+    private func clock(_ slot: Int) -> SlotClock { node.keyspace.clock(of: slot, now: state.pointee.moment.wall) }
+
+    private func access(_ partition: Int) -> Access {
+        Access(partitions + partition, database: 0, moment: state.pointee.moment)
+    }
+
+    private func withPartition(_ index: Int, _ body: () -> Void) {
+        let partition = partitions + index
+        if sharesKeyspace { lockPatiently(partition) }
+        body()
+        if sharesKeyspace { Partition.unlock(partition) }
+    }
+
+    private func ask(_ code: UInt8, _ member: Int, partition: Int) {
+        coordinator.catchUp.begin(member)
+        let now = monotonicMilliseconds
+        let id = begin(
+            Operation(
+                work: .catchUp(partition: partition), requester: .nobody, version: 2, slot: -1, member: member,
+                began: now, deadline: now + Executor.catchUpTimeout))
+        sendMessage(code, to: member, id, 0)
+    }
+
+    private static let catchUpTimeout: Int64 = 10_000
+
+    /// Answers which partitions differ, a bit for each.
+    func serveDigests(_ payload: ByteView, from member: Int, _ view: ClusterView) throws(CausalityError) -> [UInt8] {
+        if payload.count != Limits.partitions * 8 { throw .corrupt }
+        var differing = [UInt8](repeating: 0, count: Limits.partitions / 8)
+        for (i, digest) in digests(with: member, view).enumerated() {
+            let theirs = UInt64(
+                littleEndian: UnsafeRawPointer(payload.start + i * 8).loadUnaligned(as: UInt64.self))
+            if theirs != digest { differing[i / 8] |= 1 << UInt8(i % 8) }
+        }
+        return differing
+    }
+
+    // MARK: states
+
+    private func askForStates(of partition: Int, at member: Int, _ view: ClusterView) {
+        let slots = sharedSlots(partition, with: member, view)
+        var known: [SlotKnowledge] = []
+        withPartition(partition) {
+            let residues = access(partition).residues(node.keyspace.actors.table)
+            known = slots.map { SlotKnowledge(slot: $0, clock($0), residue: residues[$0, default: 0]) }
+        }
+        coordinator.message.truncate(to: 0)
+        node.keyspace.actors.read { SlotKnowledge.encode(known, to: &coordinator.message, $0) }
+        ask(PeerRequestCode.sync, member, partition: partition)
+    }
+
+    /// Bytes of an answer about a partition, after which the asker has to ask again.
+    private static let answerBytes = 1 << 20
+
+    /// What this node has of those slots that the asker lacks something of: 0, or 1 if that is not all; answers of
+    /// slots (`SlotAnswer`) after their lengths.
+    func serveSync(_ payload: ByteView) throws(CausalityError) -> ByteBuffer {
+        let theirs = try SlotKnowledge.read(payload, dictionary: readDictionary)
+        var answer = ByteBuffer()
+        answer.append(0)
+        guard let partition = theirs.first.map({ $0.slot >> 6 }) else { return answer }
+        if theirs.contains(where: { $0.slot >> 6 != partition }) { throw .corrupt }
+        var isCut = false
+        withPartition(partition) {
+            let access = access(partition)
+            let residues = access.residues(node.keyspace.actors.table)
+            let behind = theirs.filter {
+                !$0.clock.covers(clock($0.slot)) || residues[$0.slot, default: 0] != $0.residue
+            }
+            if behind.isEmpty { return }
+            let keys = access.keys { slot in behind.contains { $0.slot == slot } }
+            for one in behind {
+                if answer.count > Executor.answerBytes {
+                    isCut = true
+                    break
+                }
+                append(slot: one.slot, keys[one.slot] ?? [], lacking: one.clock, access, to: &answer)
+            }
+        }
+        if isCut { answer.replace(at: 0, littleEndian: UInt8(1)) }
+        return answer
+    }
+
+    private func append(
+        slot: Int, _ keys: [[UInt8]], lacking theirs: SlotClock, _ access: Access, to answer: inout ByteBuffer
+    ) {
+        var bytes = ByteBuffer()
+        let mine = clock(slot)
+        node.keyspace.actors.read { SlotAnswer.encodeHead(slot: slot, mine, to: &bytes, $0) }
+        for name in keys {
+            name.withView { view in
+                let key = Key(view)
+                bytes.append(counted: view)
+                guard let siblings = try? access.siblings(of: key) else {
+                    // A value that cannot be read is none that was deleted.
+                    return bytes.append(varint: 0)
+                }
+                let isKnown = !access.isUnsettled(key) && siblings.versions.allSatisfy { theirs.contains($0.dot) }
+                if isKnown { return bytes.append(varint: 0) }
+                var state = ByteBuffer()
+                encode(siblings, to: &state)
+                bytes.append(counted: state.view)
+            }
+        }
+        answer.append(counted: bytes.view)
+    }
+
+    /// A member has answered.
+    func caughtUp(_ id: UInt64, _ operation: Operation, _ partition: Int, _ code: UInt8, _ payload: ByteView) {
+        let now = monotonicMilliseconds
+        _ = coordinator.operations.remove(id)
+        do throws(CausalityError) {
+            if code != PeerResponseCode.ok { throw .corrupt }
+            if partition < 0 {
+                if payload.count != Limits.partitions / 8 { throw .corrupt }
+                let differing = (0..<Limits.partitions).filter { payload[$0 / 8] >> UInt8($0 % 8) & 1 != 0 }
+                coordinator.catchUp.found(differing, at: operation.member, now: now)
+            } else {
+                let isWhole = try adopt(payload)
+                coordinator.catchUp.adopted(partition, at: operation.member, isWhole: isWhole, now: now)
+            }
+        } catch {
+            coordinator.catchUp.failed(operation.member, now: now)
+        }
+        coordinator.nextCatchUp = now
+    }
+
+    /// Answers whether that was all of the partition.
+    private func adopt(_ payload: ByteView) throws(CausalityError) -> Bool {
+        var reader = CausalReader(payload)
+        let more = try reader.byte()
+        if more > 1 { throw .corrupt }
+        while reader.rest > 0 { try adopt(try SlotAnswer(try reader.counted(), dictionary: readDictionary)) }
+        return more == 0
+    }
+
+    /// Takes over what another replica has of a slot, and only then what its clock says: all that is not here any more there has
+    /// been deleted.
+    private func adopt(_ answer: SlotAnswer) throws(CausalityError) {
+        if cluster?.ownRank(answer.slot) == nil { throw .corrupt }
+        var states: [(key: ByteView, state: SiblingSet<KeyVersion>?)] = []
+        for (key, state) in answer.keys {
+            if Key(key).slot != answer.slot { throw .corrupt }
+            states.append((key, state.isEmpty ? nil : try decodeState(state)))
+        }
+        withPartition(answer.slot >> 6) {
+            let access = access(answer.slot >> 6)
+            var isWhole = true
+            for (key, siblings) in states {
+                guard let siblings else { continue }
+                do throws(PayloadError) { _ = try access.absorb(siblings, Key(key)) } catch { isWhole = false }
+            }
+            let listed = Set(states.map(\.key.bytes))
+            let gone = SiblingSet<KeyVersion>(context: answer.clock.context())
+            for name in access.keys(inSlots: { $0 == answer.slot })[answer.slot] ?? [] where !listed.contains(name) {
+                name.withView { view in
+                    do throws(PayloadError) { _ = try access.absorb(gone, Key(view)) } catch { isWhole = false }
+                }
+            }
+            if isWhole { claim(answer) }
+        }
+        statistics.add(.slotsCaughtUp)
+    }
+
+    private func claim(_ answer: SlotAnswer) {
+        node.keyspace.updateClock(of: answer.slot, now: state.pointee.moment.wall) { clock in
+            for range in clock.missing(from: answer.clock) {
+                let timestamp = answer.clock.base.entry(of: range.actor)?.timestamp ?? state.pointee.moment.wall
+                clock.claim(range, at: timestamp)
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Base
+import Causality
+import Cluster
+import Commands
+import Keyspace
+import Replication
+
+/// MULTI and EXEC in a cluster: all keys are in one slot (SPEC A11), and its coordinator runs the whole.
+extension Executor {
+    /// EXEC. Where that is another node, it gets the queue.
+    func coordinateTransaction(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ view: ClusterView
+    ) {
+        let details = session.pointee.details
+        if !session.pointee.mode.contains(.multi) || session.pointee.mode.contains(.transactionRefused) {
+            return runAlone(requester, session, command, words, count)
+        }
+        var slots = Set(details.watchedKeys.map { $0.key.withView { Key($0).slot } })
+        for queued in details.queue { slots.formUnion(self.slots(queued.command, queued.arguments, queued.count)) }
+        guard let slot = slots.first else { return runAlone(requester, session, command, words, count) }
+        let version = session.pointee.version
+        if slots.count > 1 {
+            discardQueue(session)
+            unwatchAll(session)
+            return refuse(requester, version: version, Executor.crossSlotText)
+        }
+        switch coordinator(of: slot, view) {
+        case view.own: write(requester, session, command, words, count, slot, view)
+        case nil:
+            discardQueue(session)
+            unwatchAll(session)
+            refuse(requester, version: version, noQuorum(0, 1, writes: false))
+        case let member?: forwardTransaction(requester, session, to: member, slot)
+        }
+    }
+
+    private func forwardTransaction(
+        _ requester: Requester, _ session: SessionPointer, to member: Int, _ slot: Int
+    ) {
+        let queue = session.pointee.details.queue.map { queued in
+            Array(UnsafeBufferPointer(start: queued.arguments, count: queued.count))
+        }
+        coordinator.message.truncate(to: 0)
+        ForwardedTransaction(version: session.pointee.version, consistency(session), queue)
+            .encode(to: &coordinator.message)
+        discardQueue(session)
+        unwatchAll(session)
+        beginForward(
+            requester, PeerRequestCode.transaction, version: session.pointee.version, writes: true, to: member, slot)
+    }
+
+    /// Another node's client wants these commands run as one.
+    func serveTransaction(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
+        let forwarded = try ForwardedTransaction(payload)
+        guard let view = cluster else {
+            return peers.respond(via, id: id, code: PeerResponseCode.notHere, payload: ByteView(""))
+        }
+        let session = proxy(forwarded.version)
+        session.pointee.details.consistency = forwarded.consistency
+        session.pointee.mode.insert(.multi)
+        for words in forwarded.commands {
+            var words = words
+            let isKnown = words.withUnsafeMutableBufferPointer { words in
+                guard let command = findCommand(words.baseAddress!, words.count), isArityRight(command, words.count)
+                else { return false }
+                let queued = QueuedCommand(command, words.baseAddress!, words.count)
+                session.pointee.details.queue.append(queued)
+                return true
+            }
+            if !isKnown {
+                discardQueue(session)
+                throw .corrupt
+            }
+        }
+        var exec = [ByteView("EXEC")]
+        exec.withUnsafeMutableBufferPointer { exec in
+            let words = exec.baseAddress!
+            guard let command = findCommand(words, 1) else { return }
+            coordinateTransaction(.peer(via, id: id), session, command, words, 1, view)
+        }
+        discardQueue(session)
+    }
+}

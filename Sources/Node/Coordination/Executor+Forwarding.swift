@@ -1,0 +1,53 @@
+import Base
+import Cluster
+import Commands
+import Keyspace
+import Replication
+
+/// Requests that another node coordinates.
+extension Executor {
+    func forward(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, to member: Int, _ slot: Int
+    ) {
+        let version = session.pointee.version
+        var hops: UInt8 = 0
+        if case .peer(let via, let id) = requester {
+            hops = coordinator.hops + 1
+            // Nodes see the cluster differently. In a moment they will not.
+            if hops > Executor.hopsMax {
+                return peers.respond(via, id: id, code: PeerResponseCode.notHere, payload: ByteView(""))
+            }
+        }
+        if waits(command) {
+            return refuse(
+                requester, version: version,
+                "ERR this command may wait, and its keys' coordinator is another node: use a cluster client")
+        }
+        coordinator.message.truncate(to: 0)
+        let copy = Array(UnsafeBufferPointer(start: words, count: count))
+        ForwardedCommand(hops: hops, version: version, consistency(session), copy).encode(to: &coordinator.message)
+        beginForward(
+            requester, PeerRequestCode.command, version: version, writes: !command.pointee.flags.contains(.readonly),
+            to: member, slot)
+    }
+
+    private static let hopsMax: UInt8 = 2
+
+    /// Sends the message that has been put together to whoever coordinates what is in it.
+    func beginForward(
+        _ requester: Requester, _ code: UInt8, version: UInt8, writes: Bool, to member: Int, _ slot: Int
+    ) {
+        let now = monotonicMilliseconds
+        // The coordinator's own answer comes before this runs out.
+        let patience = Int64(settings.cluster.requestTimeout)
+        let id = begin(
+            Operation(
+                work: .forward(writes: writes), requester: requester, version: version, slot: slot, member: member,
+                began: now, deadline: now + patience + patience / 4))
+        sendMessage(code, to: member, id, 0)
+    }
+
+    /// Whether the command may have its client wait.
+    private func waits(_ command: CommandPointer) -> Bool { command.pointee.flags.contains(.blocking) }
+}

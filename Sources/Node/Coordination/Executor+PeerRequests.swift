@@ -1,0 +1,173 @@
+import Base
+import Causality
+import Cluster
+import Commands
+import Keyspace
+import Replication
+
+/// What other nodes ask of this one.
+extension Executor: PeerRequests {
+    func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn) {
+        do throws(CausalityError) {
+            switch code {
+            case PeerRequestCode.command: return try serveCommand(payload, via, id)
+            case PeerRequestCode.transaction: return try serveTransaction(payload, via, id)
+            case PeerRequestCode.share: return try serveShare(payload, via, id)
+            case PeerRequestCode.write: return try serveWrites(payload, via, id)
+            case PeerRequestCode.compare: return try serveComparison(payload, via, id)
+            case PeerRequestCode.states:
+                try takeOver(states: payload)
+                return respond(via, id, PeerResponseCode.ok)
+            case PeerRequestCode.digests:
+                guard let view = cluster else { return respond(via, id, PeerResponseCode.notHere) }
+                return try serveDigests(payload, from: member, view).withView {
+                    respond(via, id, PeerResponseCode.ok, $0)
+                }
+            case PeerRequestCode.sync: return respond(via, id, PeerResponseCode.ok, try serveSync(payload).view)
+            default: throw .corrupt
+            }
+        } catch {
+            statistics.add(.peerRequestsRefused)
+            respond(via, id, PeerResponseCode.malformed)
+        }
+    }
+
+    /// Where nobody waits for the answer, none is sent.
+    private func respond(_ via: PeerReturn, _ id: UInt64, _ code: UInt8, _ payload: ByteView = ByteView("")) {
+        if id != 0 { peers.respond(via, id: id, code: code, payload: payload) }
+    }
+
+    // MARK: commands
+
+    private func serveCommand(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
+        let forwarded = try ForwardedCommand(payload)
+        guard let view = cluster else { return respond(via, id, PeerResponseCode.notHere) }
+        var words = forwarded.words
+        coordinator.hops = forwarded.hops
+        let session = proxy(forwarded.version)
+        session.pointee.details.consistency = forwarded.consistency
+        words.withUnsafeMutableBufferPointer { words in
+            let start = words.baseAddress!
+            guard let command = findCommand(start, words.count), isArityRight(command, words.count) else {
+                return respond(via, id, PeerResponseCode.malformed)
+            }
+            coordinate(.peer(via, id: id), session, command, start, words.count, view)
+        }
+    }
+
+    func findCommand(_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> CommandPointer? {
+        guard let command = commandIndex.find(words[0]) else { return nil }
+        if !command.pointee.isContainer || count < 2 { return command }
+        return commandIndex.find(words[1], parent: command.pointee.index)
+    }
+
+    /// The session in which other nodes' commands run: whoever sent them has checked what their clients may do.
+    func proxy(_ version: UInt8) -> SessionPointer {
+        let session = coordinator.proxy ?? makeProxy()
+        coordinator.proxy = session
+        session.pointee.version = version
+        return session
+    }
+
+    private func makeProxy() -> SessionPointer {
+        let link = LinkPointer.allocate(capacity: 1)
+        link.initialize(to: Link(descriptor: -1, registration: 0))
+        let session = SessionPointer.allocate(capacity: 1)
+        let details = SessionDetails(
+            descriptor: -1, address: "", localAddress: "", user: node.users.open,
+            permissions: node.users.permissions(of: node.users.open))
+        session.initialize(
+            to: Session(link: link, id: 0, createdAt: 0, activeAt: 0, details: details, rosterIndex: -1))
+        link.pointee.session = UnsafeMutableRawPointer(session)
+        return session
+    }
+
+    // MARK: writes
+
+    private func serveWrites(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
+        // What cannot be made durable is not taken over.
+        if refusesWrites { return respond(via, id, PeerResponseCode.notHere) }
+        var wanted = ByteBuffer()
+        try WriteBatch.read(payload, dictionary: readDictionary) { (batch, write) throws(CausalityError) in
+            switch write.form {
+            case .nothing: noteNothing(write, batch.slot)
+            case .state(let states):
+                try takeOver(states: states)
+                noteNothing(write, batch.slot)
+            case .mutation(let bytes):
+                guard let key = try apply(bytes, write, batch) else { return }
+                wanted.append(varint: write.dot.counter)
+                wanted.append(counted: key)
+            }
+        }
+        respond(via, id, wanted.count == 0 ? PeerResponseCode.ok : PeerResponseCode.differs, wanted.view)
+    }
+
+    /// A write that did nothing here, or whose effect is here already.
+    private func noteNothing(_ write: TravellingWrite, _ slot: Int) {
+        let partition = partitions + (slot >> 6)
+        if sharesKeyspace { lockPatiently(partition) }
+        node.keyspace.updateClock(of: slot, now: state.pointee.moment.wall) {
+            $0.noteNothing(write.dot, at: write.timestamp)
+        }
+        if sharesKeyspace { Partition.unlock(partition) }
+    }
+
+    /// Answers the key whose state is wanted, because the change was made on a version that is not here.
+    private func apply(
+        _ bytes: ByteView, _ write: TravellingWrite, _ batch: WriteBatch
+    ) throws(CausalityError) -> ByteView? {
+        var reader = MutationReader(bytes)
+        var mutation: Mutation
+        do throws(MutationError) { mutation = try reader.next() } catch { throw .corrupt }
+        if !reader.isAtEnd || mutation.slot != batch.slot || mutation.database != 0 { throw .corrupt }
+        let context = batch.context(of: write)
+        switch mutation.outcome {
+        case .version(let version): try apply(version, write, superseding: context, Key(mutation.key))
+        case .nothing: try apply(nil, write, superseding: context, Key(mutation.key))
+        case .other: throw .corrupt
+        case .depends:
+            mutation.dot = write.dot
+            mutation.timestamp = write.timestamp
+            let applied = withAccess(Key(mutation.key)) { access in
+                access.apply(mutation, to: write.predecessor ?? Dot(packed: 0), superseding: context)
+            }
+            if applied == .mismatch { return mutation.key }
+        }
+        return nil
+    }
+
+    private func apply(
+        _ version: KeyVersion?, _ write: TravellingWrite, superseding context: CausalContext, _ key: Key
+    ) throws(CausalityError) {
+        let event: WriteEvent<KeyVersion>
+        do throws(ReissuedDot) {
+            event = try WriteEvent(write.dot, at: write.timestamp, version, superseding: context)
+        } catch {
+            throw .corrupt
+        }
+        do throws(PayloadError) {
+            _ = try withAccess(key) { (access) throws(PayloadError) in try access.apply(event, key) }
+        } catch {
+            throw .corrupt
+        }
+    }
+
+    /// The actors that a message names.
+    func readDictionary(_ reader: inout CausalReader) throws(CausalityError) -> ActorDictionary {
+        try node.keyspace.actors.update { (actors) throws(CausalityError) in try ActorDictionary(&reader, &actors) }
+    }
+
+    // MARK: reads
+
+    private func serveComparison(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
+        if !node.isCaughtUp.isOn { return respond(via, id, PeerResponseCode.notHere) }
+        let comparisons = try Comparison.read(payload, dictionary: readDictionary)
+        var states = ByteBuffer()
+        for one in comparisons {
+            let key = Key(one.key)
+            if withAccess(key, { $0.versions(of: key) }) != one.versions { appendState(of: key, to: &states) }
+        }
+        respond(via, id, states.count == 0 ? PeerResponseCode.ok : PeerResponseCode.differs, states.view)
+    }
+}

@@ -1,0 +1,127 @@
+import Base
+import Causality
+import Cluster
+import Commands
+import Keyspace
+import Replication
+
+/// Reads that this node coordinates (SPEC B6): the command runs here at once, and its reply waits until enough other
+/// replicas have said that they have the same. If one has something else, that is taken over, and the command runs again.
+extension Executor {
+    func read(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView
+    ) {
+        guard let own = view.ownRank(slot) else { preconditionFailure("only a replica coordinates reads") }
+        var get = GetCoordinator(consistency(session, command, words, count).read, replicas: view.replicaCount)
+        get.ask(own)
+        get.answer(own, differs: false)
+        for rank in 0..<view.replicaCount where get.wantsMore && rank != own {
+            if canReach(view.replica(slot, rank), view) { get.ask(rank) }
+        }
+        if case .missed(_, let needed) = get.verdict {
+            statistics.add(.quorumFailures)
+            return refuse(
+                requester, version: session.pointee.version, noQuorum(get.askedCount, needed, writes: false))
+        }
+        if get.verdict == .pending { putTogetherComparison(command, words, count) }
+        let reply = run(session, command, words, count)
+        let now = monotonicMilliseconds
+        var id: UInt64 = 0
+        if get.verdict == .pending {
+            id = begin(
+                Operation(
+                    work: .read(get, QueuedCommand(command, words, count)), requester: requester,
+                    version: session.pointee.version, reply: reply, slot: slot, began: now,
+                    deadline: now + Int64(settings.cluster.requestTimeout)))
+            for rank in 0..<view.replicaCount where get.isAwaited(rank) {
+                sendMessage(PeerRequestCode.compare, to: view.replica(slot, rank), id, rank)
+            }
+        } else {
+            answer(requester, reply)
+        }
+        // Reading may change something, too: a deadline that has passed.
+        sendCaptured()
+    }
+
+    /// What this node has of the keys that a command names.
+    func putTogetherComparison(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) {
+        let comparisons = keyWords(command, words, count).map { word in
+            let key = Key(words[word])
+            return Comparison(key.view, withAccess(key) { $0.versions(of: key) })
+        }
+        coordinator.message.truncate(to: 0)
+        node.keyspace.actors.read { Comparison.encode(comparisons, to: &coordinator.message, $0) }
+    }
+
+    /// A replica has compared.
+    func compared(_ id: UInt64, _ operation: Operation, differs payload: ByteView?) {
+        var operation = operation
+        let rank = OperationTable.rank(id)
+        guard let request = operation.comparison?.request, var get = operation.comparison?.get, get.isAwaited(rank)
+        else { return }
+        var isNew = false
+        if let payload {
+            do throws(CausalityError) {
+                isNew = try takeOver(payload, from: operation.slot, rank)
+            } catch {
+                return failed(id)
+            }
+        }
+        get.answer(rank, differs: payload != nil)
+        if isNew {
+            if case .read = operation.work {
+                operation.reply = runAgain(request, version: operation.version)
+            } else {
+                operation.reply = []
+            }
+        }
+        operation.set(get)
+        coordinator.operations[id] = operation
+        conclude(id, get.verdict, operation)
+    }
+
+    /// Takes over what a replica has; if this node has more, tells it (read repair). Answers whether anything was new here.
+    private func takeOver(_ payload: ByteView, from slot: Int, _ rank: Int) throws(CausalityError) -> Bool {
+        var isNew = false
+        var repairs = ByteBuffer()
+        try takeOver(states: payload) { name, theirs, before, mine in
+            let dots = mine.versions.map(\.dot)
+            if dots != before { isNew = true }
+            if dots != theirs.versions.map(\.dot) { append(mine, of: name, to: &repairs) }
+        }
+        if repairs.count > 0, let view = cluster {
+            statistics.add(.readRepairs)
+            let timeLeft = UInt32(settings.cluster.requestTimeout)
+            _ = peers.request(
+                view.replica(slot, rank), code: PeerRequestCode.states, id: 0, timeLeft: timeLeft,
+                payload: repairs.view)
+        }
+        return isNew
+    }
+
+    /// Runs a read once more, now that more is known.
+    private func runAgain(_ request: QueuedCommand, version: UInt8) -> [UInt8] {
+        run(proxy(version), request.command, request.arguments, request.count)
+    }
+
+    /// A read that has waited for long asks those who have not been asked.
+    func askOthers(_ id: UInt64) {
+        guard var operation = coordinator.operations[id], let request = operation.comparison?.request,
+            var get = operation.comparison?.get, let view = cluster
+        else { return }
+        let ranks = (0..<view.replicaCount).filter {
+            !get.wasAsked($0) && canReach(view.replica(operation.slot, $0), view)
+        }
+        if ranks.isEmpty { return }
+        for rank in ranks { get.ask(rank) }
+        operation.set(get)
+        coordinator.operations[id] = operation
+        putTogetherComparison(request.command, request.arguments, request.count)
+        for rank in ranks {
+            sendMessage(PeerRequestCode.compare, to: view.replica(operation.slot, rank), id, rank)
+        }
+    }
+}

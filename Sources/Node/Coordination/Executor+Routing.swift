@@ -1,0 +1,200 @@
+import Base
+import Cluster
+import Commands
+import Keyspace
+import RESP
+import Replication
+
+/// Where a request of a client runs in a cluster (SPEC A10, A11, B5, B6).
+extension Executor {
+    enum Route {
+        /// Here: it has no keys, or this node answers for them. -1: no slot.
+        case here(slot: Int)
+        /// At the coordinator of its slot.
+        case member(Int, slot: Int)
+        /// One key at a time.
+        case split
+        /// It must be atomic over keys of several slots.
+        case crossSlot
+        /// Nobody of whom this node knows can answer for the slot.
+        case nowhere(slot: Int)
+    }
+
+    /// Runs a client's request where its keys are.
+    func coordinate(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
+        _ view: ClusterView
+    ) {
+        let requester = repliesToNobody(session) ? Requester.nobody : .client(session)
+        coordinate(requester, session, command, words, count, view)
+    }
+
+    private func repliesToNobody(_ session: SessionPointer) -> Bool {
+        !session.pointee.mode.isDisjoint(with: [.replyOff, .replySkip])
+    }
+
+    func coordinate(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ view: ClusterView
+    ) {
+        if command == execCommand {
+            return coordinateTransaction(requester, session, command, words, count, view)
+        }
+        if command.pointee.firstKey == 0, command.pointee.locking != .firstKey,
+            let wide = ClusterWide(node.commands.fullNames[Int(command.pointee.index)])
+        {
+            return runEverywhere(wide, requester, session, command, words, count, view)
+        }
+        if command == scanCommand { return scan(requester, session, command, words, count, view) }
+        let route = route(session, command, words, count, view)
+        if command == watchCommand { return watch(requester, session, command, words, count, route) }
+        switch route {
+        case .here(-1): runAlone(requester, session, command, words, count)
+        case .here(let slot): runHere(requester, session, command, words, count, slot, view)
+        case .member(let member, let slot): forward(requester, session, command, words, count, to: member, slot)
+        case .split: split(requester, session, command, words, count, view)
+        case .crossSlot:
+            refuse(requester, version: session.pointee.version, Executor.crossSlotText)
+        case .nowhere(let slot):
+            let needed = neededToAnswer(session, command, slot, view)
+            refuse(
+                requester, version: session.pointee.version,
+                noQuorum(0, needed, writes: !command.pointee.flags.contains(.readonly)))
+        }
+    }
+
+    static let crossSlotText = "CROSSSLOT Keys in request don't hash to the same slot"
+
+    private func neededToAnswer(
+        _ session: SessionPointer, _ command: CommandPointer, _ slot: Int, _ view: ClusterView
+    ) -> Int {
+        let consistency = consistency(session)
+        return command.pointee.flags.contains(.readonly)
+            ? consistency.read.needed(of: view.replicaCount) : consistency.write.needed(of: view.replicaCount)
+    }
+
+    /// What the client wants of replicas.
+    func consistency(_ session: SessionPointer) -> Consistency {
+        session.pointee.details.consistency ?? settings.cluster.consistency
+    }
+
+    /// The same for one request: `VGET key R n`, `VSET key value W n` and `VDEL key W n` say it themselves.
+    func consistency(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> Consistency {
+        var wanted = consistency(session)
+        guard let options = versionOptions[command] else { return wanted }
+        var i = options
+        while i + 1 < count {
+            if words[i].isWord("r") {
+                wanted.read = Quorum(words[i + 1]) ?? wanted.read
+            } else if words[i].isWord("w") {
+                wanted.write = Quorum(words[i + 1]) ?? wanted.write
+            }
+            // All others but KEEPTTL have a value, too.
+            i += words[i].isWord("keepttl") ? 1 : 2
+        }
+        return wanted
+    }
+
+    private func route(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
+        _ view: ClusterView
+    ) -> Route {
+        let slots = slots(command, words, count)
+        guard let slot = slots.first else { return .here(slot: -1) }
+        if slots.contains(where: { $0 != slot }) {
+            return ClusterSplit(node.commands.commands[Int(command.pointee.index)].name) == nil ? .crossSlot : .split
+        }
+        // Any replica answers a read, unless it follows writes that are still under way; writes have one coordinator as
+        // long as all agree who is there.
+        if command.pointee.flags.contains(.readonly) && view.ownRank(slot) != nil && node.isCaughtUp.isOn
+            && session.pointee.details.writesUnderWay == 0
+        {
+            return .here(slot: slot)
+        }
+        guard let coordinator = coordinator(of: slot, view) else { return .nowhere(slot: slot) }
+        return coordinator == view.own ? .here(slot: slot) : .member(coordinator, slot: slot)
+    }
+
+    /// Who coordinates writes to a slot now: the first of its replicas that can be reached, but not this node as long as it does not
+    /// know what it should; nil: nobody can.
+    func coordinator(of slot: Int, _ view: ClusterView) -> Int? {
+        for rank in 0..<view.replicaCount {
+            let member = view.replica(slot, rank)
+            if member == view.own ? node.isCaughtUp.isOn : canReach(member, view) { return member }
+        }
+        return nil
+    }
+
+    /// Whether it makes sense to ask a member for something: nobody suspects it, and this loop's connection to it has not
+    /// broken just now.
+    func canReach(_ member: Int, _ view: ClusterView) -> Bool {
+        view.isReachable(member) && !peers.isCutOff(member)
+    }
+
+    /// The slots of the keys that the request names, those of a simple range in order.
+    func slots(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> [Int] {
+        if command.pointee.locking == .firstKey, count > Int(command.pointee.firstKey) {
+            return [Key(words[Int(command.pointee.firstKey)]).slot]
+        }
+        return keyWords(command, words, count).map { Key(words[$0]).slot }
+    }
+
+    /// WATCH looks at keys where their transaction will run, and no further.
+    private func watch(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ route: Route
+    ) {
+        if case .here = route { return runAlone(requester, session, command, words, count) }
+        var text = "ERR WATCH needs a connection to the node that coordinates the keys: use a cluster client"
+        if case .split = route { text = Executor.crossSlotText }
+        if case .crossSlot = route { text = Executor.crossSlotText }
+        refuse(requester, version: session.pointee.version, text)
+    }
+
+    // MARK: running here
+
+    /// A command without keys.
+    func runAlone(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) {
+        let reply = run(session, command, words, count)
+        sendCaptured()
+        answer(requester, reply)
+    }
+
+    /// Runs a command in a client's session and answers its reply, which the client does not get yet.
+    func run(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> [UInt8] {
+        let output = coordinator.output
+        let link = session.pointee.link
+        output.pointee.hardLimit = link.pointee.output.hardLimit
+        swap(&output.pointee, &link.pointee.output)
+        invoke(session, command, words, count, firstKey(command, words, count))
+        swap(&output.pointee, &link.pointee.output)
+        return output.pointee.takeAll()
+    }
+
+    private func firstKey(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> Key {
+        let first = Int(command.pointee.firstKey)
+        return first > 0 && first < count ? Key(words[first]) : Key()
+    }
+
+    private func runHere(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView
+    ) {
+        if command.pointee.flags.contains(.readonly) {
+            read(requester, session, command, words, count, slot, view)
+        } else {
+            write(requester, session, command, words, count, slot, view)
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import Base
+import Causality
+import Cluster
+import Commands
+import Keyspace
+import Replication
+
+/// Writes that this node coordinates: made here first, then sent to the slot's other replicas (SPEC B5).
+extension Executor {
+    func write(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView,
+        isPrepared: Bool = false
+    ) {
+        let wanted = consistency(session, command, words, count)
+        var put = PutCoordinator(wanted.write, isStrict: wanted.isStrict, replicas: view.replicaCount)
+        for rank in 0..<view.replicaCount where canReach(view.replica(slot, rank), view) {
+            put.sent(to: rank, isStandIn: false)
+        }
+        if put.needed > view.replicaCount, versionOptions[command] != nil {
+            // The command says so itself, and does nothing.
+            return answer(requester, run(session, command, words, count))
+        }
+        if case .missed(_, let needed) = put.verdict {
+            statistics.add(.quorumFailures)
+            let reachable = (0..<view.replicaCount).count { put.isAwaited($0) }
+            return refuse(requester, version: session.pointee.version, noQuorum(reachable, needed, writes: false))
+        }
+        let mayPrepare = !isPrepared && command != execCommand && !command.pointee.flags.contains(.blocking)
+        if mayPrepare && !node.isSettled.isOn {
+            return prepare(requester, session, command, words, count, slot, view, reply: [])
+        }
+        sendCaptured()
+        let reply = run(session, command, words, count)
+        if coordinator.capture.isEmpty {
+            // That there was nothing to do is something that has been read.
+            if mayPrepare { return prepare(requester, session, command, words, count, slot, view, reply: reply) }
+            return answer(requester, reply)
+        }
+        if let own = view.ownRank(slot) { put.acknowledge(own) }
+        let now = monotonicMilliseconds
+        send(
+            Operation(
+                work: .write(put), requester: requester, version: session.pointee.version, reply: reply, slot: slot,
+                began: now, deadline: now + Int64(settings.cluster.requestTimeout)), put, view)
+    }
+
+    /// The sink's: something has changed, under the partition's lock. What the coordinator knew when it wrote is taken
+    /// now: filled in later it would cover what came in between.
+    func captured(_ mutation: Mutation) {
+        if cluster == nil || mutation.dot.actor != node.keyspace.actor { return }
+        coordinator.capture.add(mutation) { node.keyspace.context(of: mutation) }
+    }
+
+    // MARK: asking first
+
+    /// Asks a quorum of replicas what they know of the command's keys. If nobody knows anything else, `reply` stands, unless it is
+    /// empty; then, or otherwise, the command runs (SPEC B9).
+    private func prepare(
+        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView, reply: [UInt8]
+    ) {
+        var get = GetCoordinator(.quorum, replicas: view.replicaCount)
+        if let own = view.ownRank(slot) {
+            get.ask(own)
+            get.answer(own, differs: false)
+        }
+        for rank in 0..<view.replicaCount where get.wantsMore && !get.wasAsked(rank) {
+            if canReach(view.replica(slot, rank), view) { get.ask(rank) }
+        }
+        if get.verdict != .pending {
+            // Nobody is there to be asked. Whoever wants fewer acknowledgements than a quorum has accepted that.
+            if reply.isEmpty {
+                return write(requester, session, command, words, count, slot, view, isPrepared: true)
+            }
+            return answer(requester, reply)
+        }
+        let now = monotonicMilliseconds
+        let id = begin(
+            Operation(
+                work: .prepare(get, QueuedCommand(command, words, count), consistency(session)), requester: requester,
+                version: session.pointee.version, reply: reply, slot: slot, began: now,
+                deadline: now + Int64(settings.cluster.requestTimeout)))
+        putTogetherComparison(command, words, count)
+        for rank in 0..<view.replicaCount where get.isAwaited(rank) {
+            sendMessage(PeerRequestCode.compare, to: view.replica(slot, rank), id, rank)
+        }
+    }
+
+    /// Enough replicas have said what they know.
+    func writePrepared(_ id: UInt64, _ operation: Operation) {
+        guard let view = cluster, case .prepare(_, let request, let consistency) = operation.work,
+            coordinator.operations.remove(id) != nil
+        else { return }
+        operation.writer?.pointee.details.writesUnderWay -= 1
+        if case .nobody = operation.requester { return operation.free() }
+        let session = proxy(operation.version)
+        session.pointee.details.consistency = consistency
+        write(
+            operation.requester, session, request.command, request.arguments, request.count, operation.slot, view,
+            isPrepared: true)
+        operation.free()
+    }
+
+    // MARK: sending
+
+    /// Sends what has been captured to the slot's other replicas. The operation waits for them if need be.
+    private func send(_ operation: Operation, _ put: PutCoordinator, _ view: ClusterView) {
+        let writes = coordinator.capture.writes
+        let own = writes.filter { $0.slot == operation.slot }
+        if own.count < writes.count { sendUnawaited(writes.filter { $0.slot != operation.slot }, view) }
+        var id: UInt64 = 0
+        if put.verdict == .pending {
+            id = begin(operation)
+        } else {
+            answer(operation.requester, operation.reply)
+        }
+        encode(own, slot: operation.slot)
+        coordinator.capture.reset()
+        for rank in 0..<view.replicaCount where put.isAwaited(rank) {
+            sendMessage(PeerRequestCode.write, to: view.replica(operation.slot, rank), id, rank)
+        }
+    }
+
+    /// Sends the message that has been put together. Where it cannot be sent, that rank fails.
+    func sendMessage(_ code: UInt8, to member: Int, _ id: UInt64, _ rank: Int) {
+        let isSent = peers.request(
+            member, code: code, id: id == 0 ? 0 : OperationTable.id(id, rank: rank),
+            timeLeft: UInt32(settings.cluster.requestTimeout), payload: coordinator.message.view)
+        if !isSent && id != 0 { failed(OperationTable.id(id, rank: rank)) }
+    }
+
+    /// What is captured outside of any client's write (expiry, eviction, clients that waited and have been served): it
+    /// travels, and nobody waits for it.
+    func sendCaptured() {
+        if coordinator.capture.isEmpty { return }
+        if let view = cluster { sendUnawaited(coordinator.capture.writes, view) }
+        coordinator.capture.reset()
+    }
+
+    private func sendUnawaited(_ writes: [WriteCapture.Write], _ view: ClusterView) {
+        for slot in Set(writes.map(\.slot)).sorted() {
+            var put = PutCoordinator(.all, isStrict: false, replicas: view.replicaCount)
+            for rank in 0..<view.replicaCount {
+                let member = view.replica(slot, rank)
+                if member != view.own && canReach(member, view) { put.sent(to: rank, isStandIn: false) }
+            }
+            if put.isComplete { continue }
+            let now = monotonicMilliseconds
+            let id = begin(
+                Operation(
+                    work: .write(put), requester: .nobody, version: 2, slot: slot, began: now,
+                    deadline: now + Int64(settings.cluster.requestTimeout)))
+            encode(writes.filter { $0.slot == slot }, slot: slot)
+            for rank in 0..<view.replicaCount where put.isAwaited(rank) {
+                sendMessage(PeerRequestCode.write, to: view.replica(slot, rank), id, rank)
+            }
+        }
+    }
+
+    /// Puts the message together that carries writes to one slot.
+    private func encode(_ writes: [WriteCapture.Write], slot: Int) {
+        var states = ByteBuffer(capacity: 16)
+        var ends: [Int] = []
+        for write in writes {
+            if !write.isMutation { appendState(of: Key(coordinator.capture.key(write)), to: &states) }
+            ends.append(states.count)
+        }
+        coordinator.message.truncate(to: 0)
+        var start = 0
+        let batch = WriteBatch(slot: slot, context: writes[0].context)
+        let travelling = zip(writes, ends).map { write, end in
+            defer { start = end }
+            let form: TravellingWrite.Form =
+                write.isMutation
+                ? .mutation(coordinator.capture.mutation(write)) : .state(states.view.slice(start, end))
+            var travelling = TravellingWrite(write.dot, at: write.timestamp, after: write.predecessor, form)
+            if !batch.context(of: travelling).covers(write.context) { travelling.beyond = write.context }
+            return travelling
+        }
+        node.keyspace.actors.read { batch.encode(travelling, to: &coordinator.message, $0) }
+    }
+}

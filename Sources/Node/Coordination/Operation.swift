@@ -1,0 +1,141 @@
+import Base
+import Commands
+import Replication
+
+/// Who wants the reply to a request.
+enum Requester {
+    /// A client of this loop.
+    case client(SessionPointer)
+    /// Another node, which a client sent the request to.
+    case peer(PeerReturn, id: UInt64)
+    /// The same, whose reply has its place already: the number of it (`ReplyQueue`).
+    case waiting(SessionPointer, UInt64)
+    /// One key's share of a client's request (`Gather`).
+    case part(of: UInt64, Int, SessionPointer)
+    /// Nobody: what the node does by itself.
+    case nobody
+}
+
+/// A request that waits for other nodes.
+struct Operation {
+    enum Work {
+        /// Made here, and on its way to the other replicas.
+        case write(PutCoordinator)
+        /// Answered here, and being compared with other replicas; the command is run again if they know better.
+        case read(GetCoordinator, QueuedCommand)
+        /// To be made here, once other replicas have been asked what they know; or it was, and would change nothing, if they
+        /// know nothing else.
+        case prepare(GetCoordinator, QueuedCommand, Consistency)
+        /// Handed to the key's coordinator.
+        case forward(writes: Bool)
+        /// A member is asked for what this node lacks; -1: in which partitions that is.
+        case catchUp(partition: Int)
+    }
+
+    var work: Work
+    var requester: Requester
+    /// 2 or 3.
+    var version: UInt8
+    /// What is answered if all goes well.
+    var reply: [UInt8] = []
+    var slot: Int
+    /// Of a forwarded request: to whom.
+    var member = -1
+    /// When it was begun, and when nobody waits any longer: ms on the monotonic clock.
+    var began: Int64
+    var deadline: Int64
+
+    /// The client for whom something is being written.
+    var writer: SessionPointer? {
+        switch (work, requester) {
+        case (.write, .waiting(let session, _)), (.write, .part(_, _, let session)): session
+        case (.prepare, .waiting(let session, _)), (.prepare, .part(_, _, let session)): session
+        case (.forward(true), .waiting(let session, _)), (.forward(true), .part(_, _, let session)): session
+        default: nil
+        }
+    }
+
+    /// What a read, or a write that asks first, is about.
+    var comparison: (get: GetCoordinator, request: QueuedCommand)? {
+        switch work {
+        case .read(let get, let request), .prepare(let get, let request, _): (get, request)
+        default: nil
+        }
+    }
+
+    /// The same operation after an answer.
+    mutating func set(_ get: GetCoordinator) {
+        switch work {
+        case .read(_, let request): work = .read(get, request)
+        case .prepare(_, let request, let consistency): work = .prepare(get, request, consistency)
+        default: break
+        }
+    }
+
+    func free() { comparison?.request.free() }
+}
+
+/// A loop's operations. Ids say where an operation is, which of those that have been there it is, and, in the lowest bits,
+/// which of its seats an answer is from.
+struct OperationTable {
+    private var places: [(serial: UInt64, operation: Operation?)] = []
+    private var free: [Int] = []
+    private(set) var count = 0
+
+    private static let placeBits: UInt64 = 24
+    private static let rankBits: UInt64 = 6
+
+    /// Answers the id, for rank 0.
+    mutating func insert(_ operation: Operation) -> UInt64 {
+        count += 1
+        let place: Int
+        if let last = free.popLast() {
+            place = last
+            places[place].serial &+= 1
+            places[place].operation = operation
+        } else {
+            place = places.count
+            precondition(place < 1 << OperationTable.placeBits, "more operations than a loop can have clients for")
+            places.append((1, operation))
+        }
+        return (places[place].serial << OperationTable.placeBits | UInt64(place)) << OperationTable.rankBits
+    }
+
+    static let rankMask: UInt64 = 1 << rankBits - 1
+    static func id(_ id: UInt64, rank: Int) -> UInt64 { id | UInt64(rank) }
+    static func rank(_ id: UInt64) -> Int { Int(id & (1 << rankBits - 1)) }
+
+    private func place(_ id: UInt64) -> Int? {
+        let place = Int(id >> OperationTable.rankBits & (1 << OperationTable.placeBits - 1))
+        guard place < places.count, places[place].operation != nil else { return nil }
+        let serial = id >> (OperationTable.rankBits + OperationTable.placeBits)
+        return places[place].serial & (UInt64.max >> (OperationTable.rankBits + OperationTable.placeBits)) == serial
+            ? place : nil
+    }
+
+    /// The operation; nil: it is over.
+    subscript(id: UInt64) -> Operation? {
+        get { place(id).flatMap { places[$0].operation } }
+        set {
+            guard let place = place(id), let newValue else { return }
+            places[place].operation = newValue
+        }
+    }
+
+    /// Takes the operation out.
+    mutating func remove(_ id: UInt64) -> Operation? {
+        guard let place = place(id) else { return nil }
+        defer { places[place].operation = nil }
+        free.append(place)
+        count -= 1
+        return places[place].operation
+    }
+
+    /// The ids of all that are under way.
+    var ids: [UInt64] {
+        if count == 0 { return [] }
+        return places.indices.filter { places[$0].operation != nil }.map {
+            (places[$0].serial << OperationTable.placeBits | UInt64($0)) << OperationTable.rankBits
+        }
+    }
+}

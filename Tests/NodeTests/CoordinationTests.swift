@@ -1,0 +1,235 @@
+import Base
+import Cluster
+import Keyspace
+import NodeSimulation
+import Simulation
+import Testing
+
+@testable import Node
+
+/// Clients' commands in a cluster of whole servers on a simulated network.
+@Suite struct CoordinationTests {
+    final class World {
+        let cluster: SimulatedCluster
+        var clients: [SimulatedClient]
+
+        init(seed: UInt64 = 1, servers: Int = 3, loops: Int = 2, options: [String] = []) throws {
+            let cluster = try SimulatedCluster(seed: seed, servers: servers, loops: loops, options: options)
+            #expect(cluster.found())
+            #expect(cluster.run(limit: 5000) { cluster.servers.allSatisfy { $0.node!.isCaughtUp.isOn } } != nil)
+            self.cluster = cluster
+            clients = (0..<servers).map { cluster.client(of: $0) }
+        }
+
+        @discardableResult
+        func ask(_ server: Int, _ line: String) -> String {
+            let first = cluster.exchange(clients[server], line)
+            // What comes in pieces is there soon.
+            cluster.run(milliseconds: 15)
+            return first + clients[server].take()
+        }
+
+        func restart(_ server: Int) throws {
+            try cluster.start(server)
+            clients[server] = cluster.client(of: server)
+        }
+
+        /// What each server has of a key by itself.
+        func local(_ key: String) -> [[UInt8]?] {
+            cluster.servers.map { server in
+                guard server.isRunning else { return nil }
+                return server.executor().localString(key)
+            }
+        }
+    }
+
+    @Test func anyNodeAnswersAnything() throws {
+        let world = try World()
+        for i in 0..<30 { #expect(world.ask(i % 3, "SET key:\(i) value:\(i)") == "+OK\r\n") }
+        for i in 0..<30 {
+            for server in 0..<3 {
+                let value = "value:\(i)"
+                #expect(world.ask(server, "GET key:\(i)") == "$\(value.utf8.count)\r\n\(value)\r\n")
+            }
+        }
+        // All three have everything.
+        world.cluster.run(milliseconds: 100)
+        for i in 0..<30 {
+            #expect(world.local("key:\(i)") == [[UInt8]?](repeating: Array("value:\(i)".utf8), count: 3))
+        }
+    }
+
+    @Test func collectionsTravelByTheirChanges() throws {
+        let world = try World(seed: 2)
+        for i in 0..<20 {
+            #expect(world.ask(i % 3, "RPUSH list \(i)") == ":\(i + 1)\r\n")
+            #expect(world.ask(i % 3, "HSET hash f\(i) \(i)") == ":1\r\n")
+            #expect(world.ask(i % 3, "INCR counter") == ":\(i + 1)\r\n")
+        }
+        for server in 0..<3 {
+            #expect(world.ask(server, "LLEN list") == ":20\r\n")
+            #expect(world.ask(server, "HGET hash f7") == "$1\r\n7\r\n")
+            #expect(world.ask(server, "GET counter") == "$2\r\n20\r\n")
+        }
+    }
+
+    @Test func severalKeys() throws {
+        let world = try World(seed: 3)
+        #expect(world.ask(0, "MSET a 1 b 2 c 3 d 4") == "+OK\r\n")
+        #expect(world.ask(1, "MGET a b nothing c d") == "*5\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n$1\r\n3\r\n$1\r\n4\r\n")
+        #expect(world.ask(2, "EXISTS a b c nothing") == ":3\r\n")
+        #expect(world.ask(2, "DEL a b nothing") == ":2\r\n")
+        #expect(world.ask(0, "MGET a b c") == "*3\r\n$-1\r\n$-1\r\n$1\r\n3\r\n")
+        #expect(world.ask(0, "RENAME c e") == "-CROSSSLOT Keys in request don't hash to the same slot\r\n")
+        #expect(world.ask(0, "RENAME {c}c {c}e") == "-ERR no such key\r\n")
+        #expect(world.ask(0, "MSET a 1 b") == "-ERR wrong number of arguments for 'mset' command\r\n")
+    }
+
+    @Test func theWholeCluster() throws {
+        let world = try World(seed: 8)
+        for i in 0..<40 { world.ask(i % 3, "SET key:\(i) \(i)") }
+        #expect(world.ask(1, "DBSIZE") == ":40\r\n")
+        let all = Set((0..<40).map { "key:\($0)" })
+        let listed = world.ask(2, "KEYS *").split(separator: "\r\n").filter { $0.hasPrefix("key:") }.map(String.init)
+        #expect(listed.count == 40 && Set(listed) == all)
+        var scanned: [String] = []
+        var cursor = "0"
+        repeat {
+            let lines = world.ask(0, "SCAN \(cursor) COUNT 7").split(separator: "\r\n").map(String.init)
+            cursor = lines[2]
+            scanned += lines.filter { $0.hasPrefix("key:") }
+        } while cursor != "0" && scanned.count < 1000
+        #expect(scanned.count == 40 && Set(scanned) == all)
+        #expect(world.ask(0, "FLUSHALL") == "+OK\r\n")
+        world.cluster.run(milliseconds: 100)
+        for server in 0..<3 {
+            #expect(world.ask(server, "DBSIZE") == ":0\r\n")
+            #expect(world.ask(server, "GET key:3") == "$-1\r\n")
+            #expect(world.local("key:\(server)") == [nil, nil, nil])
+        }
+    }
+
+    @Test func scriptsAndMessagesEverywhere() throws {
+        let world = try World(seed: 9)
+        let sha = world.ask(0, "SCRIPT LOAD \"return redis.call('incr',KEYS[1])\"").split(separator: "\r\n")[1]
+        for server in 0..<3 { #expect(world.ask(server, "EVALSHA \(sha) 1 counter") == ":\(server + 1)\r\n") }
+        world.cluster.run(milliseconds: 100)
+        #expect(world.local("counter") == [[UInt8]?](repeating: Array("3".utf8), count: 3))
+        let listener = world.cluster.client(of: 2)
+        #expect(world.cluster.exchange(listener, "SUBSCRIBE news").hasPrefix("*3\r\n$9\r\nsubscribe"))
+        world.cluster.run(milliseconds: 15)
+        _ = listener.take()
+        #expect(world.ask(0, "PUBLISH news hello") == ":1\r\n")
+        #expect(listener.take() == "*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nhello\r\n")
+    }
+
+    /// Both sides of a split write with the same context; healed, both versions are there, and one write settles them.
+    @Test func bothSidesOfASplit() throws {
+        let world = try World(seed: 10)
+        func words(_ reply: String) -> [String] {
+            reply.split(separator: "\r\n").map(String.init).filter { !$0.hasPrefix("$") && !$0.hasPrefix("*") }
+        }
+        let context = words(world.ask(0, "VSET cart milk"))[0]
+        #expect(words(world.ask(1, "VGET cart R ALL")).dropFirst() == ["milk"])
+        world.cluster.split([0], [1, 2])
+        world.cluster.run(milliseconds: 20_000)
+        #expect(world.ask(0, "VSET cart eggs CONTEXT \(context)").hasPrefix("-NOQUORUM "))
+        #expect(world.ask(0, "VSET cart eggs CONTEXT \(context) W 1").hasPrefix("$"))
+        #expect(world.ask(2, "VSET cart bread CONTEXT \(context) W 2").hasPrefix("$"))
+        #expect(words(world.ask(0, "VGET cart R 1")).dropFirst() == ["eggs"])
+        #expect(words(world.ask(1, "VGET cart")).dropFirst() == ["bread"])
+        world.cluster.heal()
+        world.cluster.run(milliseconds: 20_000)
+        for server in 0..<3 {
+            let seen = words(world.ask(server, "VGET cart R ALL"))
+            #expect(Set(seen.dropFirst()) == ["eggs", "bread"])
+        }
+        let both = words(world.ask(1, "VGET cart"))[0]
+        #expect(world.ask(0, "VSET cart \"eggs, bread\" CONTEXT \(both) W ALL").hasPrefix("$"))
+        for server in 0..<3 { #expect(words(world.ask(server, "VGET cart R 1")).dropFirst() == ["eggs, bread"]) }
+        // A context of before is worth nothing any more, and not dangerous.
+        #expect(world.ask(2, "VDEL cart CONTEXT \(context) W ALL").hasPrefix("$"))
+        #expect(words(world.ask(1, "VGET cart R ALL")).dropFirst() == ["eggs, bread"])
+        #expect(world.ask(2, "VSET cart x W 4") == "-ERR W is more than there are replicas\r\n")
+        #expect(world.ask(2, "VSET cart x CONTEXT abc").hasPrefix("-BADCONTEXT "))
+    }
+
+    @Test func transactionsWithinASlot() throws {
+        let world = try World(seed: 4)
+        for server in 0..<3 {
+            #expect(world.ask(server, "MULTI") == "+OK\r\n")
+            #expect(world.ask(server, "INCR {t}n") == "+QUEUED\r\n")
+            #expect(world.ask(server, "RPUSH {t}l \(server)") == "+QUEUED\r\n")
+            #expect(world.ask(server, "EXEC") == "*2\r\n:\(server + 1)\r\n:\(server + 1)\r\n")
+        }
+        #expect(world.ask(0, "MULTI") == "+OK\r\n")
+        #expect(world.ask(0, "SET a 1") == "+QUEUED\r\n")
+        #expect(world.ask(0, "SET b 1") == "+QUEUED\r\n")
+        #expect(world.ask(0, "EXEC") == "-CROSSSLOT Keys in request don't hash to the same slot\r\n")
+        #expect(world.ask(0, "EXEC") == "-ERR EXEC without MULTI\r\n")
+    }
+
+    @Test func repliesKeepTheirOrder() throws {
+        let world = try World(seed: 5)
+        var text = "", expected = ""
+        for i in 0..<50 {
+            text += "SET k\(i) \(i)\r\nGET k\(i)\r\nPING\r\nNOSUCH\r\n"
+            expected +=
+                "+OK\r\n$\(String(i).utf8.count)\r\n\(i)\r\n+PONG\r\n"
+                + "-ERR unknown command 'NOSUCH', with args beginning with: \r\n"
+        }
+        let client = world.clients[0]
+        client.send(Array(text.utf8))
+        var received = ""
+        _ = world.cluster.run(limit: 10_000) {
+            received += client.take()
+            return received.utf8.count >= expected.utf8.count
+        }
+        #expect(received == expected)
+    }
+
+    @Test func aNodeIsKilledAndComesBack() throws {
+        let world = try World(seed: 6)
+        for i in 0..<50 { world.ask(i % 3, "SET key:\(i) before") }
+        world.ask(0, "SET gone x")
+        world.cluster.kill(2)
+        var answered = 0
+        for i in 0..<200 where answered < 100 {
+            if world.ask(i % 2, "SET key:\(i % 50) after") == "+OK\r\n" { answered += 1 }
+        }
+        #expect(answered == 100)
+        for i in 0..<50 { #expect(world.ask(i % 2, "GET key:\(i)") == "$5\r\nafter\r\n") }
+        #expect(world.ask(1, "DEL gone") == ":1\r\n")
+        try world.restart(2)
+        let back = world.cluster.run(limit: 30_000) { world.cluster.servers[2].node!.isCaughtUp.isOn }
+        #expect(back != nil)
+        for i in 0..<50 {
+            #expect(world.cluster.servers[2].executor().localString("key:\(i)") == Array("after".utf8))
+            #expect(world.ask(2, "GET key:\(i)") == "$5\r\nafter\r\n")
+        }
+        #expect(world.ask(2, "GET gone") == "$-1\r\n")
+    }
+
+    @Test func withoutAQuorumNothingIsClaimed() throws {
+        let world = try World(seed: 7)
+        #expect(world.ask(0, "SET k 1") == "+OK\r\n")
+        world.cluster.kill(1)
+        world.cluster.kill(2)
+        world.cluster.run(milliseconds: 20_000)
+        #expect(world.ask(0, "SET k 2").hasPrefix("-NOQUORUM "))
+        #expect(world.ask(0, "GET k").hasPrefix("-NOQUORUM "))
+        #expect(world.ask(0, "CONSISTENCY R ONE W 1") == "+OK\r\n")
+        #expect(world.ask(0, "SET k 3") == "+OK\r\n")
+        #expect(world.ask(0, "GET k") == "$1\r\n3\r\n")
+    }
+}
+
+extension Executor {
+    /// What the node itself has under a key of database 0.
+    fileprivate func localString(_ name: String) -> [UInt8]? {
+        name.withView { name in
+            let key = Key(name)
+            return withAccess(key) { access in access.peek(key)?.withString { $0.bytes } }
+        }
+    }
+}
