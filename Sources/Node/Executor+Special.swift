@@ -98,7 +98,11 @@ extension Executor {
         if isPaused(session, command, words, count) { return pause(session, from: request.pointee.start) }
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
         if !bringValues(request, command) { return }
-        if let cluster, cluster.isFounded { return coordinate(session, command, words, count, cluster) }
+        if let cluster, cluster.isFounded {
+            coordinate(session, command, words, count, cluster)
+            if isMonitored { showMonitors(session, command, words, count) }
+            return
+        }
         if remembers(session, command) && command.pointee.locking.isByKeys {
             invokeRemembering(session, command, words, count)
         } else {

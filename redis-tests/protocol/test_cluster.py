@@ -88,6 +88,66 @@ class Clusters(unittest.TestCase):
         self.cluster.wait(lambda: self.cluster.info(self.servers[0])["cluster_state"] == "ok")
 
 
+@unittest.skipIf(ts.REFERENCE, "Martlet's own: in Redis somebody has to give slots to nodes")
+class Keys(unittest.TestCase):
+    """Any node answers for any key, also while one is away."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = testcluster.Cluster(words=["--io-threads", "2"], timeout=5000)
+        cls.cluster.wait(lambda: all(cls.figures(cls.cluster, s)["cluster_caught_up"] == "1" for s in cls.cluster.servers))
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.stop()
+
+    @staticmethod
+    def figures(cluster, server):
+        text = cluster.ask(server, "INFO", "cluster").decode()
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
+    def do(self, server, *words):
+        """Until it is answered: somebody who has just gone is asked until that is noticed."""
+        replies = []
+
+        def taken():
+            replies[:] = [self.cluster.ask(server, *words)]
+            return not isinstance(replies[0], ts.Err)
+
+        self.cluster.wait(taken)
+        return replies[0]
+
+    def test_any_node_answers(self):
+        a, b, c = self.cluster.servers
+        for i in range(60):
+            self.assertEqual(self.do(self.cluster.servers[i % 3], "SET", "key:%d" % i, "value:%d" % i), "OK")
+        for server in (a, b, c):
+            for i in range(60):
+                self.assertEqual(self.do(server, "GET", "key:%d" % i), b"value:%d" % i)
+            self.assertEqual(self.do(server, "MGET", "key:1", "key:2", "none"), [b"value:1", b"value:2", None])
+        self.do(a, "SADD", "set", "1", "2")
+        self.do(b, "SREM", "set", "1")
+        self.assertEqual(self.do(c, "SMEMBERS", "set"), [b"2"])
+
+    def test_one_is_killed_and_comes_back_with_nothing(self):
+        victim, *others = self.cluster.servers
+        for i in range(60):
+            self.do(others[i % 2], "SET", "away:%d" % i, "before")
+        self.do(others[0], "SET", "away:gone", "x")
+        victim.kill()
+        for i in range(60):
+            self.do(others[i % 2], "SET", "away:%d" % i, "after")
+            self.assertEqual(self.do(others[1], "GET", "away:%d" % i), b"after")
+        self.do(others[1], "DEL", "away:gone")
+        victim.resume()
+        self.cluster.wait(lambda: self.figures(self.cluster, victim)["cluster_caught_up"] == "1")
+        with self.cluster.conn(victim) as conn:
+            self.assertEqual(conn("CONSISTENCY", "R", "ONE"), "OK")
+            for i in range(60):
+                self.assertEqual(conn("GET", "away:%d" % i), b"after")
+            self.assertEqual(conn("GET", "away:gone"), None)
+
+
 @unittest.skipIf(ts.REFERENCE, "Martlet's own texts")
 class Starts(unittest.TestCase):
     """What keeps a node from starting is said in one line."""

@@ -24,6 +24,12 @@ extension Executor {
                 requester, version: version,
                 "ERR this command may wait, and its keys' coordinator is another node: use a cluster client")
         }
+        if session.pointee.mode.contains(.restricted) && isScript(command) {
+            // What a script calls is checked where it runs, and nobody knows this user there.
+            return refuse(
+                requester, version: version,
+                "NOPERM this user's scripts run only where their keys are: use a cluster client")
+        }
         coordinator.message.truncate(to: 0)
         let copy = Array(UnsafeBufferPointer(start: words, count: count))
         ForwardedCommand(hops: hops, version: version, consistency(session), copy).encode(to: &coordinator.message)
@@ -46,6 +52,10 @@ extension Executor {
                 work: .forward(writes: writes), requester: requester, version: version, slot: slot, member: member,
                 began: now, deadline: now + patience + patience / 4))
         sendMessage(code, to: member, id, 0)
+    }
+
+    private func isScript(_ command: CommandPointer) -> Bool {
+        node.commands.commands[Int(command.pointee.index)].group == .scripting
     }
 
     /// Whether the command may have its client wait.

@@ -24,11 +24,13 @@ extension Executor {
             return refuse(
                 requester, version: session.pointee.version, noQuorum(get.askedCount, needed, writes: false))
         }
-        if get.verdict == .pending { putTogetherComparison(command, words, count) }
+        // One that may wait is answered when there is something, and is not compared.
+        let isCompared = get.verdict == .pending && !command.pointee.flags.contains(.blocking)
+        if isCompared { putTogetherComparison(command, words, count) }
         let reply = run(session, command, words, count)
         let now = monotonicMilliseconds
         var id: UInt64 = 0
-        if get.verdict == .pending {
+        if isCompared {
             id = begin(
                 Operation(
                     work: .read(get, QueuedCommand(command, words, count)), requester: requester,
