@@ -28,7 +28,7 @@ struct ClientEviction {
 extension Executor {
     /// Memory is short. Answers whether keys are spared for now, since clients go first: some have just been picked or are
     /// still being closed, or other loops have yet to end the turns that they are in, and to find theirs too large.
-    func evictClientsFirst() -> Bool {
+    var isEvictingClients: Bool {
         if clientEviction.limit == 0 || isAttending { return false }
         if evictClients() || node.evictedClients.count > 0 { return true }
         // Too little to be the reason, however much comes in one turn.
@@ -63,14 +63,12 @@ extension Executor {
     /// Closes the largest clients, of any loop, until the rest is below the limit. Answers whether there were some: what
     /// they take is free at the end of their loops' turns.
     @discardableResult
-    private func evictClients() -> Bool {
+    func evictClients() -> Bool {
         publishAll()
-        clientEviction.total = node.clientTotals(now: state.pointee.moment.wall).bytes
-        if clientEviction.total < clientEviction.limit { return false }
-        var candidates = candidatesBySize()
+        var clients = clientsBySize()
         var hasClosed = false
-        while clientEviction.total >= clientEviction.limit, let largest = candidates.popLast() {
-            clientEviction.total -= largest.bytes
+        while clients.total >= clientEviction.limit, let largest = clients.closable.popLast() {
+            clients.total -= largest.bytes
             hasClosed = true
             let id = largest.id
             if largest.loop == index {
@@ -79,11 +77,13 @@ extension Executor {
                 node.executors[largest.loop].mailbox.post { $0.evict(id) }
             }
         }
+        clientEviction.total = clients.total
         return hasClosed
     }
 
     private func evict(_ id: UInt64) {
-        guard let session = client(id) else { return }
+        guard let session = roster.first(where: { $0.pointee.id == id }), !session.pointee.mode.contains(.closing)
+        else { return }
         statistics.add(.evictedClients)
         session.pointee.details.isEvicted = true
         node.evictedClients.change(by: 1)
@@ -97,21 +97,23 @@ extension Executor {
         var id: UInt64
     }
 
-    /// Clients of all loops that may be closed, the largest last.
-    private func candidatesBySize() -> [Candidate] {
+    /// Bytes of all clients; and those that may be closed, the largest last.
+    private func clientsBySize() -> (total: Int, closable: [Candidate]) {
         let now = state.pointee.moment.wall
-        var candidates: [Candidate] = []
+        var total = 0
+        var closable: [Candidate] = []
         for executor in node.executors {
             executor.rosterLock.withLock {
-                for session in executor.roster {
-                    let details = session.pointee.details
-                    if details.isGone || details.noEvict { continue }
+                for session in executor.roster where !session.pointee.details.isGone {
                     let bytes = executor.memory(session, now: now).total
-                    candidates.append(Candidate(bytes: bytes, loop: executor.index, id: session.pointee.id))
+                    total += bytes
+                    if session.pointee.details.noEvict { continue }
+                    closable.append(Candidate(bytes: bytes, loop: executor.index, id: session.pointee.id))
                 }
             }
         }
-        return candidates.sorted { $0.bytes < $1.bytes }
+        closable.sort { $0.bytes < $1.bytes }
+        return (total, closable)
     }
 }
 

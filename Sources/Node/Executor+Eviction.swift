@@ -14,7 +14,7 @@ extension Executor {
             return
         }
         // Clients go before keys do.
-        if evictClientsFirst() {
+        if isEvictingClients {
             isOverMemory = false
             return
         }
