@@ -6,10 +6,7 @@ public struct PRNG {
         var z = seed
         func next() -> UInt64 {
             z &+= 0x9e37_79b9_7f4a_7c15
-            var v = z
-            v = (v ^ (v >> 30)) &* 0xbf58_476d_1ce4_e5b9
-            v = (v ^ (v >> 27)) &* 0x94d0_49bb_1331_11eb
-            return v ^ (v >> 31)
+            return z.mixed
         }
         state = (next(), next(), next(), next())
     }
@@ -31,4 +28,14 @@ public struct PRNG {
     /// A number from 0 to `bound` - 1. `bound` is not 0.
     @inline(__always)
     public mutating func below(_ bound: UInt64) -> UInt64 { next().multipliedFullWidth(by: bound).high }
+}
+
+extension UInt64 {
+    /// All bits depend on all bits of the number: what splitmix64 does after its addition.
+    public var mixed: UInt64 {
+        var v = self
+        v = (v ^ (v >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        v = (v ^ (v >> 27)) &* 0x94d0_49bb_1331_11eb
+        return v ^ (v >> 31)
+    }
 }

@@ -50,6 +50,17 @@ public struct ActorDictionary {
         return indexes[Int(place)]
     }
 
+    /// Appends a dot: its actor's place, its counter.
+    public func encode(_ dot: Dot, to output: inout ByteBuffer, _ table: ActorTable) {
+        output.append(varint: UInt64(place(of: dot.actor, table)))
+        output.append(varint: dot.counter)
+    }
+
+    /// Reads what `encode` wrote.
+    public func dot(_ reader: inout CausalReader) throws(CausalityError) -> Dot {
+        Dot(actor: try actor(at: try reader.varint()), counter: try reader.counter())
+    }
+
     // MARK: entries
 
     /// Place, counter, time of each, by ascending place and counter.

@@ -126,8 +126,7 @@ extension WriteEvent {
         to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable,
         payload: (Payload, inout ByteBuffer) -> Void
     ) {
-        output.append(varint: UInt64(dictionary.place(of: dot.actor, table)))
-        output.append(varint: dot.counter)
+        dictionary.encode(dot, to: &output, table)
         output.append(timestamp: timestamp)
         context.encode(to: &output, dictionary, table)
         output.append(self.payload == nil ? 0 : 1)
@@ -142,7 +141,7 @@ extension WriteEvent {
         _ reader: inout CausalReader, _ dictionary: ActorDictionary,
         payload: (ByteView) throws(CausalityError) -> Payload
     ) throws(CausalityError) {
-        let dot = Dot(actor: try dictionary.actor(at: try reader.varint()), counter: try reader.counter())
+        let dot = try dictionary.dot(&reader)
         let timestamp = try reader.timestamp()
         let context = try CausalContext(&reader, dictionary)
         let version: Payload?

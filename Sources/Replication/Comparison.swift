@@ -19,8 +19,7 @@ public struct Comparison {
             output.append(counted: one.key)
             output.append(varint: UInt64(one.versions.count))
             for dot in one.versions {
-                output.append(varint: UInt64(dictionary.place(of: dot.actor, actors)))
-                output.append(varint: dot.counter)
+                dictionary.encode(dot, to: &output, actors)
             }
         }
     }
@@ -36,8 +35,7 @@ public struct Comparison {
             let key = try reader.counted()
             var versions: [Dot] = []
             for _ in 0..<(try reader.count(bytesEach: 2)) {
-                versions.append(
-                    Dot(actor: try dictionary.actor(at: try reader.varint()), counter: try reader.counter()))
+                versions.append(try dictionary.dot(&reader))
             }
             versions.sort { $0.packed < $1.packed }
             comparisons.append(Comparison(key, versions))

@@ -1,3 +1,4 @@
+import Base
 import Causality
 
 /// A number for what a clock holds, the same on every node: to find out cheaply which clocks differ.
@@ -11,10 +12,6 @@ public enum SlotDigest {
     }
 
     private static func mix(_ actor: ActorID, _ last: UInt64, _ first: UInt64) -> UInt64 {
-        var value = actor.high ^ actor.low &* 0x9e37_79b9_7f4a_7c15 ^ last &* 0xbf58_476d_1ce4_e5b9 ^ first << 48
-        // splitmix64's end.
-        value = (value ^ value >> 30) &* 0xbf58_476d_1ce4_e5b9
-        value = (value ^ value >> 27) &* 0x94d0_49bb_1331_11eb
-        return value ^ value >> 31
+        (actor.high ^ actor.low &* 0x9e37_79b9_7f4a_7c15 ^ last &* 0xbf58_476d_1ce4_e5b9 ^ first << 48).mixed
     }
 }

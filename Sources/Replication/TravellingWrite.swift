@@ -88,8 +88,7 @@ public struct WriteBatch {
             output.append(
                 (write.predecessor == nil ? 0 : Flag.predecessor) | (write.beyond.isEmpty ? 0 : Flag.beyond))
             if let predecessor = write.predecessor {
-                output.append(varint: UInt64(dictionary.place(of: predecessor.actor, table)))
-                output.append(varint: predecessor.counter)
+                dictionary.encode(predecessor, to: &output, table)
             }
             if !write.beyond.isEmpty { write.beyond.encode(to: &output, dictionary, table) }
             switch write.form {
@@ -140,8 +139,7 @@ extension TravellingWrite {
         let flags = try reader.byte()
         if flags > 3 { throw .corrupt }
         if flags & 1 != 0 {
-            predecessor = Dot(
-                actor: try dictionary.actor(at: try reader.varint()), counter: try reader.counter())
+            predecessor = try dictionary.dot(&reader)
         }
         if flags & 2 != 0 { beyond = try CausalContext(&reader, dictionary) }
         let form = try reader.byte()

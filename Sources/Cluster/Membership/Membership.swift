@@ -71,10 +71,7 @@ public struct Membership: ~Copyable {
 
         /// Its part of the map's digest.
         var digest: UInt64 {
-            var mixed = member.id.folded &+ incarnation &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(liveness.rawValue) << 56
-            mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
-            mixed = (mixed ^ mixed >> 27) &* 0x94d0_49bb_1331_11eb
-            return mixed ^ mixed >> 31
+            (member.id.folded &+ incarnation &* 0x9e37_79b9_7f4a_7c15 &+ UInt64(liveness.rawValue) << 56).mixed
         }
     }
 
