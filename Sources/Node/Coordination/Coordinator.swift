@@ -108,11 +108,11 @@ extension Executor {
     }
 
     /// An error instead of a reply.
-    func refuse(_ requester: Requester, version: UInt8, _ text: String) {
-        answer(requester, errorReply(text, version: version))
+    func refuse(_ requester: Requester, _ text: String) {
+        answer(requester, errorReply(text))
     }
 
-    func errorReply(_ text: String, version: UInt8) -> [UInt8] {
+    func errorReply(_ text: String) -> [UInt8] {
         statistics.add(.errorReplies)
         node.errors.count(text.split(separator: " ").first.map(String.init) ?? "ERR")
         return Array("-\(text)\r\n".utf8)
@@ -124,12 +124,16 @@ extension Executor {
         return "NOQUORUM \(got)/\(needed) replicas answered in time\(more)"
     }
 
+    /// Ends an operation whose quorum was missed.
+    func endMissed(_ id: UInt64, _ got: Int, _ needed: Int, writes: Bool) {
+        statistics.add(.quorumFailures)
+        end(id, errorReply(noQuorum(got, needed, writes: writes)))
+    }
+
     /// Begins to wait for other nodes. Answers the operation's id.
     func begin(_ operation: Operation) -> UInt64 {
         var operation = operation
-        if case .client(let session) = operation.requester {
-            operation.requester = .waiting(session, awaitReply(session))
-        }
+        operation.requester = waiting(operation.requester)
         operation.writer?.pointee.details.writesUnderWay += 1
         if coordinator.nextLook == .max {
             coordinator.nextLook = monotonicMilliseconds + Executor.lookMilliseconds
@@ -145,11 +149,12 @@ extension Executor {
         answer(operation.requester, reply)
     }
 
-    /// The client's next reply comes later. Answers its number.
-    func awaitReply(_ session: SessionPointer) -> UInt64 {
+    /// Whoever wants a reply that comes later: a client's gets its place.
+    func waiting(_ requester: Requester) -> Requester {
+        guard case .client(let session) = requester else { return requester }
         session.pointee.link.pointee.state.insert(.owing)
         session.pointee.mode.insert(.owed)
-        return session.pointee.details.replies.await()
+        return .waiting(session, session.pointee.details.replies.await())
     }
 
     /// A reply has come that the client has been waiting for: it is sent if it is its turn. What it tells of may not be
@@ -213,16 +218,11 @@ extension Executor {
         switch operation.work {
         case .write(var put):
             put.giveUp()
-            statistics.add(.quorumFailures)
-            end(id, errorReply(noQuorum(put.got, put.needed, writes: true), version: operation.version))
+            endMissed(id, put.got, put.needed, writes: true)
         case .read(var get, _), .prepare(var get, _, _):
             get.giveUp()
-            statistics.add(.quorumFailures)
-            end(id, errorReply(noQuorum(get.got, get.needed, writes: false), version: operation.version))
-        case .forward(let writes):
-            statistics.add(.quorumFailures)
-            end(id, errorReply(noQuorum(0, 1, writes: writes), version: operation.version))
-        case .catchUp: failed(id)
+            endMissed(id, get.got, get.needed, writes: false)
+        case .forward, .catchUp: failed(id)
         }
     }
 }

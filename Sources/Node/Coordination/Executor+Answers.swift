@@ -83,8 +83,7 @@ extension Executor {
             guard let now = coordinator.operations[id], let get = now.comparison?.get else { return }
             conclude(id, get.verdict, now)
         case .forward(let writes):
-            statistics.add(.quorumFailures)
-            end(id, errorReply(noQuorum(0, 1, writes: writes), version: operation.version))
+            endMissed(id, 0, 1, writes: writes)
         case .catchUp:
             _ = coordinator.operations.remove(id)
             coordinator.catchUp.failed(operation.member, now: monotonicMilliseconds)
@@ -115,10 +114,9 @@ extension Executor {
                 if case .write(let put) = operation.work, !put.isComplete { return }
                 return end(id, [])
             }
-            statistics.add(.quorumFailures)
             var writes = false
             if case .write = operation.work { writes = true }
-            end(id, errorReply(noQuorum(got, needed, writes: writes), version: operation.version))
+            endMissed(id, got, needed, writes: writes)
         }
     }
 

@@ -75,30 +75,18 @@ extension Executor {
         let actors = node.keyspace.actors.table
         return (0..<Limits.partitions).map { index in
             let slots = sharedSlots(index, with: member, view)
-            var digest: UInt64 = 0
-            withPartition(index) {
-                let residues = access(index).residues(actors)
-                for slot in slots where !node.keyspace.isUntouched(slot) {
+            return withPartition(index) { access in
+                let residues = access.residues(actors)
+                return slots.reduce(0) { digest, slot in
+                    if node.keyspace.isUntouched(slot) { return digest }
                     let one = SlotDigest.of(clock(slot), actors)
-                    digest &+= (one &+ residues[slot, default: 0]) &* UInt64(2 * slot + 1)
+                    return digest &+ (one &+ residues[slot, default: 0]) &* UInt64(2 * slot + 1)
                 }
             }
-            return digest
         }
     }
 
     private func clock(_ slot: Int) -> SlotClock { node.keyspace.clock(of: slot, now: state.pointee.moment.wall) }
-
-    private func access(_ partition: Int) -> Access {
-        Access(partitions + partition, database: 0, moment: state.pointee.moment)
-    }
-
-    private func withPartition(_ index: Int, _ body: () -> Void) {
-        let partition = partitions + index
-        if sharesKeyspace { lockPatiently(partition) }
-        body()
-        if sharesKeyspace { Partition.unlock(partition) }
-    }
 
     private func ask(_ code: UInt8, _ member: Int, partition: Int) {
         coordinator.catchUp.begin(member)
@@ -128,10 +116,9 @@ extension Executor {
 
     private func askForStates(of partition: Int, at member: Int, _ view: ClusterView) {
         let slots = sharedSlots(partition, with: member, view)
-        var known: [SlotKnowledge] = []
-        withPartition(partition) {
-            let residues = access(partition).residues(node.keyspace.actors.table)
-            known = slots.map { SlotKnowledge(slot: $0, clock($0), residue: residues[$0, default: 0]) }
+        let known = withPartition(partition) { access in
+            let residues = access.residues(node.keyspace.actors.table)
+            return slots.map { SlotKnowledge(slot: $0, clock($0), residue: residues[$0, default: 0]) }
         }
         coordinator.message.truncate(to: 0)
         node.keyspace.actors.read { SlotKnowledge.encode(known, to: &coordinator.message, $0) }
@@ -150,8 +137,7 @@ extension Executor {
         guard let partition = theirs.first.map({ $0.slot >> 6 }) else { return answer }
         if theirs.contains(where: { $0.slot >> 6 != partition }) { throw .corrupt }
         var isCut = false
-        withPartition(partition) {
-            let access = access(partition)
+        withPartition(partition) { access in
             let residues = access.residues(node.keyspace.actors.table)
             let behind = theirs.filter {
                 !$0.clock.covers(clock($0.slot)) || residues[$0.slot, default: 0] != $0.residue
@@ -232,8 +218,7 @@ extension Executor {
             if Key(key).slot != answer.slot { throw .corrupt }
             states.append((key, state.isEmpty ? nil : try decodeState(state)))
         }
-        withPartition(answer.slot >> 6) {
-            let access = access(answer.slot >> 6)
+        withPartition(answer.slot >> 6) { access in
             var isWhole = true
             for (key, siblings) in states {
                 guard let siblings else { continue }

@@ -19,18 +19,17 @@ extension Executor {
         var slots = Set(details.watchedKeys.map { $0.key.withView { Key($0).slot } })
         for queued in details.queue { slots.formUnion(self.slots(queued.command, queued.arguments, queued.count)) }
         guard let slot = slots.first else { return runAlone(requester, session, command, words, count) }
-        let version = session.pointee.version
         if slots.count > 1 {
             discardQueue(session)
             unwatchAll(session)
-            return refuse(requester, version: version, Executor.crossSlotText)
+            return refuse(requester, Executor.crossSlotText)
         }
         switch coordinator(of: slot, view) {
         case view.own: write(requester, session, command, words, count, slot, view)
         case nil:
             discardQueue(session)
             unwatchAll(session)
-            refuse(requester, version: version, noQuorum(0, 1, writes: false))
+            refuse(requester, noQuorum(0, 1, writes: false))
         case let member?: forwardTransaction(requester, session, to: member, slot)
         }
     }
@@ -75,9 +74,8 @@ extension Executor {
         }
         var exec = [ByteView("EXEC")]
         exec.withUnsafeMutableBufferPointer { exec in
-            let words = exec.baseAddress!
-            guard let command = findCommand(words, 1) else { return }
-            coordinateTransaction(.peer(via, id: id), session, command, words, 1, view)
+            guard let execCommand else { return }
+            coordinateTransaction(.peer(via, id: id), session, execCommand, exec.baseAddress!, 1, view)
         }
         discardQueue(session)
     }

@@ -46,18 +46,13 @@ extension Executor {
         _ wide: ClusterWide, _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
         _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ view: ClusterView
     ) {
-        var requester = requester
-        if case .client(let client) = requester { requester = .waiting(client, awaitReply(client)) }
         // This node's share comes first.
         let members = [view.own] + view.members.indices.filter { $0 != view.own && canReach($0, view) }
         let gather = coordinator.gathers.insert(
             Gather(
-                split: wide.split, requester: requester, parts: [[UInt8]](repeating: [], count: members.count),
+                split: wide.split, requester: waiting(requester), parts: [[UInt8]](repeating: [], count: members.count),
                 left: members.count))
-        coordinator.message.truncate(to: 0)
-        let copy = Array(UnsafeBufferPointer(start: words, count: count))
-        ForwardedCommand(hops: 0, version: session.pointee.version, consistency(session), copy)
-            .encode(to: &coordinator.message)
+        putTogether(session, words, count)
         for (part, member) in members.enumerated() where member != view.own {
             beginForward(
                 .part(of: gather, part, session), PeerRequestCode.share, version: session.pointee.version,
@@ -113,17 +108,15 @@ extension Executor {
 
     private func flushCoordinated(_ view: ClusterView) {
         for index in 0..<Limits.partitions {
-            let partition = partitions + index
-            if sharesKeyspace { lockPatiently(partition) }
-            let access = Access(partition, database: 0, moment: state.pointee.moment)
-            let keys = access.keys(inSlots: { isCoordinated($0, view) })
-            for name in keys.sorted(by: { $0.key < $1.key }).flatMap(\.value) {
-                name.withView { view in
-                    let key = Key(view)
-                    if let place = access.find(key) { access.remove(place, key) }
+            withPartition(index) { access in
+                let keys = access.keys(inSlots: { isCoordinated($0, view) })
+                for name in keys.sorted(by: { $0.key < $1.key }).flatMap(\.value) {
+                    name.withView { view in
+                        let key = Key(view)
+                        if let place = access.find(key) { access.remove(place, key) }
+                    }
                 }
             }
-            if sharesKeyspace { Partition.unlock(partition) }
         }
     }
 
@@ -154,10 +147,7 @@ extension Executor {
         var member = Int(cursor % UInt64(members))
         if !canReach(member, view) { member = view.own }
         if member == view.own { return answer(requester, scanShare(session, command, words, count, view)) }
-        coordinator.message.truncate(to: 0)
-        let copy = Array(UnsafeBufferPointer(start: words, count: count))
-        ForwardedCommand(hops: 0, version: session.pointee.version, consistency(session), copy)
-            .encode(to: &coordinator.message)
+        putTogether(session, words, count)
         beginForward(
             requester, PeerRequestCode.share, version: session.pointee.version, writes: false, to: member, 0)
     }

@@ -21,21 +21,26 @@ extension Executor {
         }
         if waits(command) {
             return refuse(
-                requester, version: version,
-                "ERR this command may wait, and its keys' coordinator is another node: use a cluster client")
+                requester, "ERR this command may wait, and its keys' coordinator is another node: use a cluster client")
         }
         if session.pointee.mode.contains(.restricted) && isScript(command) {
             // What a script calls is checked where it runs, and nobody knows this user there.
-            return refuse(
-                requester, version: version,
-                "NOPERM this user's scripts run only where their keys are: use a cluster client")
+            return refuse(requester, "NOPERM this user's scripts run only where their keys are: use a cluster client")
         }
-        coordinator.message.truncate(to: 0)
-        let copy = Array(UnsafeBufferPointer(start: words, count: count))
-        ForwardedCommand(hops: hops, version: version, consistency(session), copy).encode(to: &coordinator.message)
+        putTogether(session, words, count, hops: hops)
         beginForward(
             requester, PeerRequestCode.command, version: version, writes: !command.pointee.flags.contains(.readonly),
             to: member, slot)
+    }
+
+    /// Puts the message together that has another node run a command.
+    func putTogether(
+        _ session: SessionPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int, hops: UInt8 = 0
+    ) {
+        coordinator.message.truncate(to: 0)
+        let copy = Array(UnsafeBufferPointer(start: words, count: count))
+        ForwardedCommand(hops: hops, version: session.pointee.version, consistency(session), copy)
+            .encode(to: &coordinator.message)
     }
 
     private static let hopsMax: UInt8 = 2

@@ -55,6 +55,7 @@ extension Executor: PeerRequests {
         }
     }
 
+    /// The command that a request's words name, a container's subcommand if they say which.
     func findCommand(_ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> CommandPointer? {
         guard let command = commandIndex.find(words[0]) else { return nil }
         if !command.pointee.isContainer || count < 2 { return command }
@@ -105,12 +106,11 @@ extension Executor: PeerRequests {
 
     /// A write that did nothing here, or whose effect is here already.
     private func noteNothing(_ write: TravellingWrite, _ slot: Int) {
-        let partition = partitions + (slot >> 6)
-        if sharesKeyspace { lockPatiently(partition) }
-        node.keyspace.updateClock(of: slot, now: state.pointee.moment.wall) {
-            $0.noteNothing(write.dot, at: write.timestamp)
+        withPartition(slot >> 6) { _ in
+            node.keyspace.updateClock(of: slot, now: state.pointee.moment.wall) {
+                $0.noteNothing(write.dot, at: write.timestamp)
+            }
         }
-        if sharesKeyspace { Partition.unlock(partition) }
     }
 
     /// Answers the key whose state is wanted, because the change was made on a version that is not here.

@@ -21,8 +21,7 @@ extension Executor {
         }
         if case .missed(_, let needed) = get.verdict {
             statistics.add(.quorumFailures)
-            return refuse(
-                requester, version: session.pointee.version, noQuorum(get.askedCount, needed, writes: false))
+            return refuse(requester, noQuorum(get.askedCount, needed, writes: false))
         }
         // One that may wait is answered when there is something, and is not compared.
         let isCompared = get.verdict == .pending && !command.pointee.flags.contains(.blocking)

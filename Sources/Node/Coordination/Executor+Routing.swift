@@ -54,12 +54,10 @@ extension Executor {
         case .member(let member, let slot): forward(requester, session, command, words, count, to: member, slot)
         case .split: split(requester, session, command, words, count, view)
         case .crossSlot:
-            refuse(requester, version: session.pointee.version, Executor.crossSlotText)
+            refuse(requester, Executor.crossSlotText)
         case .nowhere(let slot):
             let needed = neededToAnswer(session, command, slot, view)
-            refuse(
-                requester, version: session.pointee.version,
-                noQuorum(0, needed, writes: !command.pointee.flags.contains(.readonly)))
+            refuse(requester, noQuorum(0, needed, writes: !command.pointee.flags.contains(.readonly)))
         }
     }
 
@@ -152,7 +150,7 @@ extension Executor {
         var text = "ERR WATCH needs a connection to the node that coordinates the keys: use a cluster client"
         if case .split = route { text = Executor.crossSlotText }
         if case .crossSlot = route { text = Executor.crossSlotText }
-        refuse(requester, version: session.pointee.version, text)
+        refuse(requester, text)
     }
 
     // MARK: running here

@@ -9,7 +9,12 @@ import Replication
 extension Executor {
     /// Runs `body` on a key's partition, under its lock.
     func withAccess<R, E: Error>(_ key: Key, _ body: (Access) throws(E) -> R) throws(E) -> R {
-        let partition = partitions + key.partition
+        try withPartition(key.partition, body)
+    }
+
+    /// Runs `body` on a partition's share of database 0, which is all there is in a cluster, under its lock.
+    func withPartition<R, E: Error>(_ index: Int, _ body: (Access) throws(E) -> R) throws(E) -> R {
+        let partition = partitions + index
         if sharesKeyspace { lockPatiently(partition) }
         defer { if sharesKeyspace { Partition.unlock(partition) } }
         return try body(Access(partition, database: 0, moment: state.pointee.moment))

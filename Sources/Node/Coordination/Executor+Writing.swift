@@ -24,7 +24,7 @@ extension Executor {
         if case .missed(_, let needed) = put.verdict {
             statistics.add(.quorumFailures)
             let reachable = (0..<view.replicaCount).count { put.isAwaited($0) }
-            return refuse(requester, version: session.pointee.version, noQuorum(reachable, needed, writes: false))
+            return refuse(requester, noQuorum(reachable, needed, writes: false))
         }
         let mayPrepare = !isPrepared && command != execCommand && !command.pointee.flags.contains(.blocking)
         if mayPrepare && !node.isSettled.isOn {

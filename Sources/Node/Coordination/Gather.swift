@@ -102,15 +102,12 @@ extension Executor {
         let split = ClusterSplit(node.commands.commands[Int(command.pointee.index)].name)!
         if (count - 1) % split.stride != 0 {
             let name = node.commands.fullNames[Int(command.pointee.index)]
-            return refuse(
-                requester, version: session.pointee.version, "ERR wrong number of arguments for '\(name)' command")
+            return refuse(requester, "ERR wrong number of arguments for '\(name)' command")
         }
         let parts = (count - 1) / split.stride
-        var requester = requester
-        if case .client(let client) = requester { requester = .waiting(client, awaitReply(client)) }
         let gather = coordinator.gathers.insert(
             Gather(
-                split: split, requester: requester, parts: [[UInt8]](repeating: [], count: parts),
+                split: split, requester: waiting(requester), parts: [[UInt8]](repeating: [], count: parts),
                 left: parts))
         var request = [words[0]]
         for part in 0..<parts {

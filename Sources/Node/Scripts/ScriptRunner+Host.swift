@@ -210,11 +210,7 @@ extension ScriptRunner {
     /// redis.acl_check_cmd.
     private func permits(_ raw: UnsafePointer<ml_view>, _ count: Int) -> Int32 {
         let words = UnsafeMutableRawPointer(mutating: raw).assumingMemoryBound(to: ByteView.self)
-        guard var command = executor.commandIndex.find(words[0]) else { return -1 }
-        if command.pointee.isContainer && count > 1 {
-            guard let found = executor.commandIndex.find(words[1], parent: command.pointee.index) else { return -1 }
-            command = found
-        }
+        guard let command = executor.findCommand(words, count) else { return -1 }
         return executor.permits(run.pointee.session, command, words, count) == nil ? 1 : 0
     }
 }
