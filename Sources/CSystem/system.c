@@ -62,7 +62,8 @@ void cs_doorbell_wait(uint32_t *word, int64_t microseconds) {
         struct timespec left = {microseconds / 1000000, (long)(microseconds % 1000000) * 1000};
         syscall(SYS_futex, word, FUTEX_WAIT | FUTEX_PRIVATE_FLAG, 2, microseconds < 0 ? NULL : &left, NULL, 0);
     }
-    __atomic_store_n(word, 0, __ATOMIC_RELEASE);
+    // In order with what the thread looks at next: a ring that this takes back is for work that it then finds.
+    __atomic_store_n(word, 0, __ATOMIC_SEQ_CST);
 }
 
 void cs_unlock_wake(uint32_t *word) { futex(word, FUTEX_WAKE, 1); }

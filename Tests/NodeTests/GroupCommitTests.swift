@@ -1,3 +1,7 @@
+import Base
+import CSystem
+import Foundation
+import Synchronization
 import Testing
 
 @testable import Node
@@ -69,5 +73,67 @@ struct GroupCommitTests {
         }
         #expect(waits > 0 && waits < 30)
         #expect(group.population < GroupCommit.populationMin)
+    }
+
+    /// A writer that sleeps until it hears, and clients that wait for what they have added: whoever comes while the
+    /// writer begins must not be taken for one that it knows of.
+    @Test("However adding and beginning meet, the writer hears of whoever waits", .timeLimit(.minutes(2)))
+    func race() async {
+        let writer = Writer(group)
+        let clients = 3
+        for _ in 0..<clients {
+            Thread.detachNewThread { writer.client(turns: 150_000) }
+        }
+        Thread.detachNewThread { writer.run() }
+        // However busy the machine is, somebody gets on within ten seconds; or nobody ever will.
+        var durable = UInt64.max
+        var unchanged = 0
+        while writer.leaving.load(ordering: .acquiring) < clients && unchanged < 100 {
+            try? await Task.sleep(for: .milliseconds(100))
+            let now = writer.durable.load(ordering: .acquiring)
+            unchanged = now == durable ? unchanged + 1 : 0
+            durable = now
+        }
+        #expect(unchanged < 100, "the writer never heard of record \(durable + 1)")
+        writer.stop()
+    }
+
+    /// What `Persistence` does, without a disk.
+    private final class Writer: Sendable {
+        let group: GroupCommit
+        let bell = Doorbell()
+        let added = Atomic<UInt64>(0)
+        let durable = Atomic<UInt64>(0)
+        let leaving = Atomic<Int>(0)
+        let isStopped = Atomic<Bool>(false)
+
+        init(_ group: GroupCommit) { self.group = group }
+
+        func client(turns: Int) {
+            for _ in 0..<turns {
+                let number = added.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue
+                if group.add(1) { bell.ring() }
+                while durable.load(ordering: .acquiring) < number {
+                    if isStopped.load(ordering: .relaxed) { return }
+                    sched_yield()
+                }
+            }
+            leaving.wrappingAdd(1, ordering: .acquiringAndReleasing)
+        }
+
+        func run() {
+            while !isStopped.load(ordering: .acquiring) {
+                bell.wait()
+                group.begin()
+                let reached = added.load(ordering: .acquiring)
+                durable.store(reached, ordering: .releasing)
+                group.end(1000)
+            }
+        }
+
+        func stop() {
+            isStopped.store(true, ordering: .releasing)
+            bell.ring()
+        }
     }
 }

@@ -59,6 +59,8 @@ class Wire:
     def read(self):
         try:
             line = self.file.readline()
+        except TimeoutError:
+            raise Gone("no answer for %d s" % self.sock.gettimeout())
         except OSError:
             raise Gone()
         if not line.endswith(b"\r\n"):

@@ -54,9 +54,16 @@ final class GroupCommit: @unchecked Sendable {
     }
 
     /// What has been added is about to be written, for whoever waits now.
+    ///
+    /// The next to come has to see that it is the first. Who comes between the look and the note of it would not, nor
+    /// would anybody after it, and the writer would never hear of them: so it looks once more.
     func begin() {
         groupStart = cs_load_u64(goals)
-        cs_store_ordered_u64(goals, cs_load_ordered_u64(arrived))
+        var known: UInt64
+        repeat {
+            known = cs_load_ordered_u64(arrived)
+            cs_store_ordered_u64(goals, known)
+        } while cs_load_ordered_u64(arrived) != known
         setGoal()
     }
 
