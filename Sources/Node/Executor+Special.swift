@@ -15,7 +15,12 @@ extension Executor {
             if !session.pointee.mode.contains(.pushedBack) { pushBack(session, from: request.pointee.start) }
             return
         }
-        if session.pointee.mode.contains(.owed) { return runBehindOthers(request) }
+        if session.pointee.mode.contains(.owed) {
+            if !session.pointee.mode.contains(.multi), let command = request.pointee.command, mayWait(command) {
+                return waitForReplies(session, from: request.pointee.start)
+            }
+            return runBehindOthers(request)
+        }
         runNow(request)
     }
 
@@ -297,6 +302,7 @@ extension Executor {
     /// once, because the client's input must not change while requests in it wait to run.
     func resume(_ session: SessionPointer) {
         precondition(batchCount == 0, "resuming a client while a batch is being made or run")
+        if let guest = session.pointee.details.guest { return endGuest(session, guest) }
         session.pointee.mode.subtract([.suspended, .pushedBack])
         let link = session.pointee.link
         if link.pointee.state.contains(.waiting) { link.pointee.state.insert(.answered) }

@@ -32,6 +32,7 @@ extension Executor {
 
     func unwatchAll(_ session: SessionPointer) {
         let details = session.pointee.details
+        details.watchedVersions = []
         if details.watchedKeys.isEmpty { return }
         for watched in details.watchedKeys {
             let i = watched.key.withView { Key($0).partition }
@@ -73,7 +74,7 @@ extension Executor {
             return
         }
         state.pointee.held = set
-        if details.watchFlag.isSet || hasExpiredWatch(details) {
+        if details.watchFlag.isSet || hasExpiredWatch(details) || hasOtherVersions(details) {
             ReplyWriter(output, version: session.pointee.version).nullArray()
         } else {
             runQueue(session, output)
@@ -143,6 +144,7 @@ extension Executor {
     private func partitions(of details: SessionDetails, _ session: SessionPointer) -> PartitionSet {
         var set = PartitionSet()
         for watched in details.watchedKeys { set.insert(watched.key.withView { Key($0).partition }) }
+        for watched in details.watchedVersions { set.insert(watched.key.withView { Key($0).partition }) }
         for queued in details.queue {
             switch queued.command.pointee.locking {
             case .none: break

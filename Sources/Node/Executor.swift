@@ -229,6 +229,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         let view = keeper.view
         cluster = view
         peers.adopt(view)
+        endMisplacedWaits(view)
     }
 
     public override func takeMail() {
@@ -342,6 +343,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     private func lookAfterCluster() {
         peers.turnBegan()
         if peers.handler !== self { return }
+        resumeAnswered()
         lookAfterOperations()
         if index == 0, let cluster, cluster.isFounded, coordinator.nextCatchUp <= monotonicMilliseconds {
             lookAfterCatchUp(cluster)

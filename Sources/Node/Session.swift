@@ -119,6 +119,10 @@ final class SessionDetails {
     var softLimitSince: Int64 = 0
     /// In a cluster: replies that wait for other nodes, and those behind them.
     var replies = ReplyQueue()
+    /// In a cluster: what WATCH has found.
+    var watchedVersions: [WatchedVersions] = []
+    /// Set in a session that waits in place of another node's client.
+    var guest: Guest?
     /// Writes of this client that wait for other nodes.
     var writesUnderWay = 0
     /// What the client wants of replicas; nil: what the configuration says (CONSISTENCY).
@@ -165,6 +169,10 @@ final class SessionDetails {
         case waitingForRoom
         /// A blocking command, or WAIT.
         case waiting(Waiter)
+        /// A blocking command that another node of the cluster runs: the operation's id.
+        case elsewhere(UInt64)
+        /// A blocking command, once the client has its replies to all before it.
+        case behindReplies
     }
 }
 

@@ -38,19 +38,22 @@ public struct ForwardedCommand {
 
 /// A client's transaction on its way to the coordinator of its keys (docs/cluster.md: message `transaction`).
 ///
-///     what a command has before its words; varint how many commands; of each varint how many words; of each its length and
-///     bytes
+///     what a command has before its words; length and bytes of what the client watches, as a comparison (`Comparison`),
+///     nothing if it is nothing; varint how many commands; of each varint how many words; of each its length and bytes
 public struct ForwardedTransaction {
     public var version: UInt8
     public var consistency: Consistency
+    /// Keys with the versions that they must still have.
+    public var watched: ByteView
     public var commands: [[ByteView]]
 
-    public init(version: UInt8, _ consistency: Consistency, _ commands: [[ByteView]]) {
-        (self.version, self.consistency, self.commands) = (version, consistency, commands)
+    public init(version: UInt8, _ consistency: Consistency, _ watched: ByteView, _ commands: [[ByteView]]) {
+        (self.version, self.consistency, self.watched, self.commands) = (version, consistency, watched, commands)
     }
 
     public func encode(to output: inout ByteBuffer) {
         consistency.encode(version: version, to: &output)
+        output.append(counted: watched)
         output.append(varint: UInt64(commands.count))
         for words in commands { append(words, to: &output) }
     }
@@ -58,6 +61,7 @@ public struct ForwardedTransaction {
     public init(_ bytes: ByteView) throws(CausalityError) {
         var reader = CausalReader(bytes)
         (version, consistency) = try Consistency.read(&reader)
+        watched = try reader.counted()
         commands = []
         for _ in 0..<(try reader.count(bytesEach: 2)) { commands.append(try readWords(&reader)) }
         try reader.finish()

@@ -169,6 +169,52 @@ import Testing
         #expect(world.ask(0, "EXEC") == "-ERR EXEC without MULTI\r\n")
     }
 
+    @Test("WATCH holds from any node, whoever changes the key, and whoever coordinates it by then")
+    func watching() throws {
+        let world = try World(seed: 11)
+        for server in 0..<3 {
+            let other = (server + 1) % 3
+            func transaction() -> String {
+                world.ask(server, "MULTI")
+                world.ask(server, "INCR {w}n")
+                return world.ask(server, "EXEC")
+            }
+            world.ask(other, "SET {w}k \(server)")
+            world.ask(other, "SET {w}n 0")
+            #expect(world.ask(server, "WATCH {w}k {w}n") == "+OK\r\n")
+            #expect(transaction() == "*1\r\n:1\r\n")
+            #expect(world.ask(server, "WATCH {w}k") == "+OK\r\n")
+            #expect(world.ask(other, "APPEND {w}k x").hasPrefix(":"))
+            #expect(transaction() == "*-1\r\n")
+            #expect(transaction() == "*1\r\n:2\r\n")
+            // Neither there nor here, nor that it has gone.
+            #expect(world.ask(server, "WATCH {w}new") == "+OK\r\n")
+            #expect(world.ask(other, "SET {w}new 1") == "+OK\r\n")
+            #expect(transaction() == "*-1\r\n")
+            #expect(world.ask(server, "WATCH {w}new") == "+OK\r\n")
+            #expect(world.ask(other, "DEL {w}new") == ":1\r\n")
+            #expect(transaction() == "*-1\r\n")
+            #expect(world.ask(other, "SET {w}e 1 PX 200") == "+OK\r\n")
+            #expect(world.ask(server, "WATCH {w}e") == "+OK\r\n")
+            world.cluster.run(milliseconds: 300)
+            #expect(transaction() == "*-1\r\n")
+            #expect(world.ask(server, "WATCH {w}k") == "+OK\r\n")
+            #expect(world.ask(server, "UNWATCH") == "+OK\r\n")
+            #expect(world.ask(other, "SET {w}k y") == "+OK\r\n")
+            #expect(transaction() == "*1\r\n:3\r\n")
+            #expect(world.ask(server, "WATCH {1}a {2}a").hasPrefix("-CROSSSLOT "))
+            #expect(world.ask(server, "MULTI") == "+OK\r\n")
+            #expect(world.ask(server, "WATCH {w}k") == "-ERR WATCH inside MULTI is not allowed\r\n")
+            #expect(world.ask(server, "DISCARD") == "+OK\r\n")
+            // In one go.
+            world.clients[server].send(
+                Array("WATCH {w}k\r\nGET {w}k\r\nMULTI\r\nSET {w}k z\r\nEXEC\r\nGET {w}k\r\n".utf8))
+            world.cluster.run(milliseconds: 100)
+            let replies = "+OK\r\n$1\r\ny\r\n+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n$1\r\nz\r\n"
+            #expect(world.clients[server].take() == replies)
+        }
+    }
+
     @Test func repliesKeepTheirOrder() throws {
         let world = try World(seed: 5)
         var text = "", expected = ""

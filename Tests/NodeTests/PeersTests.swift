@@ -29,6 +29,7 @@ import Testing
         }
 
         func lost(_ member: Int) { losses.append(member) }
+        func ended(_ connection: PeerReturn) {}
 
         func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn) {
             requests.append((member, id, code, timeLeft, payload.bytes, via))
@@ -335,6 +336,7 @@ import Testing
 
         func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView) {}
         func lost(_ member: Int) {}
+        func ended(_ connection: PeerReturn) {}
 
         func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn) {
             let access = Access(

@@ -41,6 +41,7 @@ import Testing
         }
 
         func lost(_ member: Int) { losses.add(1, ordering: .relaxed) }
+        func ended(_ connection: PeerReturn) {}
 
         func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn) {
             executor.peers.respond(via, id: id, code: 2, payload: payload)

@@ -55,6 +55,11 @@ extension Access {
     /// Whether there is more to know of the key than the dot of its one version.
     public func isUnsettled(_ key: Key) -> Bool { hasSiblings(key) }
 
+    /// The dots of the key's versions, ascending; none if it has a deadline, and that has passed.
+    public func livingVersions(of key: Key) -> [Dot] {
+        hasSiblings(key) || peek(key) != nil ? versions(of: key) : []
+    }
+
     /// The dots of the key's versions, ascending; those past their deadline are among them.
     public func versions(of key: Key) -> [Dot] {
         if _slowPath(hasSiblings(key)) { return stored(key, peekAny(key)).dots }

@@ -78,7 +78,7 @@ extension Executor {
         while let waiter = deadlines.first, waiter.due <= now {
             deadlines.remove(waiter)
             if waiter.cancel() {
-                end(waiter, withError: false, failed: false)
+                end(waiter, error: nil, failed: false)
             } else if !waiter.isOver {
                 // Another loop is trying to serve it, and may fail.
                 waiter.due = now + 1
@@ -88,13 +88,13 @@ extension Executor {
     }
 
     /// Ends a cancelled wait with the reply of one that has timed out, or with an error.
-    private func end(_ waiter: Waiter, withError: Bool, failed: Bool) {
+    private func end(_ waiter: Waiter, error: String?, failed: Bool) {
         guard let session = waiter.session else { return }
         tellsOfChange()
         answer(waiter) { output in
             let reply = ReplyWriter(output, version: session.pointee.version)
-            if withError {
-                reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK")
+            if let error {
+                reply.error(error)
                 countError(output)
             } else if waiter.request == nil {
                 reply.integer(0)
@@ -117,12 +117,13 @@ extension Executor {
         }
     }
 
-    /// Ends a cancelled wait. From the mailbox.
-    func finishUnblock(_ waiter: Waiter, withError: Bool) { end(waiter, withError: withError, failed: true) }
+    /// Ends a cancelled wait, as if its time were up or with an error. Between batches only; from the mailbox, too.
+    func finishUnblock(_ waiter: Waiter, error: String?) { end(waiter, error: error, failed: true) }
 
     /// The client is gone. No partition is locked.
     func dropWait(_ session: SessionPointer) {
         guard case .waiting(let waiter) = session.pointee.details.block else {
+            dropWaitElsewhere(session)
             waitingForRoom.removeAll { $0 == session }
             return paused.removeAll { $0 == session }
         }
@@ -142,6 +143,7 @@ extension Executor {
         let mark = output.pointee.mark
         write(output)
         session.pointee.mode.remove(.suspended)
+        if session.pointee.details.guest != nil { return }
         applyReplyMode(session, mark)
         if session.pointee.mode.contains(.hasDeferred) { flushDeferred(session) }
         session.pointee.activeAt = state.pointee.moment.wall

@@ -8,6 +8,8 @@ public struct PeerReturn: Equatable, Sendable {
     let generation: UInt32
     /// When the turn began in which the request came.
     let turn: UInt64
+
+    func isSameConnection(as other: PeerReturn) -> Bool { place == other.place && generation == other.generation }
 }
 
 /// Who is told what comes from other nodes. All calls are made on the loop's own thread, between commands; payloads lie
@@ -21,4 +23,6 @@ protocol PeerRequests: AnyObject {
     /// `Executor.refusesWrites` first.
     /// - Parameter timeLeft: ms that the member still waited when it sent this.
     func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn)
+    /// A connection of a member has ended: what has come over it need not be answered.
+    func ended(_ connection: PeerReturn)
 }

@@ -322,6 +322,7 @@ public final class Peers {
         board.remove(peer)
         incoming[peer.place] = nil
         while let last = incoming.last, last == nil { incoming.removeLast() }
+        if peer.member >= 0 { handler.ended(peer.via(executor.turnStarted)) }
     }
 
     /// Responses wait for the log.

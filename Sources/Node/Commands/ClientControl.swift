@@ -87,11 +87,17 @@ extension Call {
             }
         }
         guard let id = integer(2) else { return }
+        let error = withError ? Executor.unblockedText : nil
         for executor in node.executors where id > 0 {
-            guard let waiter = executor.cancelWait(UInt64(id)) else { continue }
             // Also when it is this loop's: its batch is running.
-            executor.mailbox.post { [withError] in $0.finishUnblock(waiter, withError: withError) }
-            return reply.integer(1)
+            if let waiter = executor.cancelWait(UInt64(id)) {
+                executor.mailbox.post { $0.finishUnblock(waiter, error: error) }
+                return reply.integer(1)
+            }
+            if executor.waitsElsewhere(UInt64(id)) {
+                executor.mailbox.post { $0.unblockElsewhere(UInt64(id), error: error) }
+                return reply.integer(1)
+            }
         }
         reply.integer(0)
     }

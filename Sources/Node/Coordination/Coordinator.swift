@@ -17,6 +17,10 @@ struct Coordinator: ~Copyable {
     var message = ByteBuffer()
     /// Whose session other nodes' commands run in; made when the first comes.
     var proxy: SessionPointer?
+    /// Sessions that wait in place of other nodes' clients.
+    var guests: [SessionPointer] = []
+    /// Clients that go on in the next turn.
+    var resumable: [SessionPointer] = []
     /// Of the command of another node that runs: by how many nodes it has been sent on.
     var hops: UInt8 = 0
     /// The first loop's.
@@ -60,6 +64,10 @@ enum PeerRequestCode {
     static let transaction: UInt8 = 7
     /// Do your share of a command that is about the whole cluster.
     static let share: UInt8 = 8
+    /// Which versions of these keys have you.
+    static let versions: UInt8 = 9
+    /// The answer to this request of mine, a command that waits, is not wanted any more.
+    static let cancel: UInt8 = 10
 }
 
 /// How it went.
@@ -167,6 +175,7 @@ extension Executor {
         if session.pointee.details.replies.isEmpty {
             link.pointee.state.remove(.owing)
             session.pointee.mode.remove(.owed)
+            resumeLater(session)
         }
         if link.pointee.state.contains(.waiting) { link.pointee.state.insert(.answered) }
         if link.pointee.output.overLimit { closeForOutput(session) }
@@ -192,7 +201,7 @@ extension Executor {
 
     /// How long the loop may sleep, ms; `Int64.max`: as long as it likes.
     func coordinatorSleep(_ monotonic: UInt64) -> Int64 {
-        if !coordinator.capture.isEmpty { return 0 }
+        if !coordinator.capture.isEmpty || !coordinator.resumable.isEmpty { return 0 }
         var next = coordinator.nextLook
         if index == 0, cluster?.isFounded ?? false { next = min(next, coordinator.nextCatchUp) }
         return next == .max ? .max : max(0, next - Int64(monotonic / 1_000_000))
@@ -202,15 +211,17 @@ extension Executor {
     func lookAfterOperations() {
         let now = monotonicMilliseconds
         if now < coordinator.nextLook { return }
+        var mayEnd = false
         for id in coordinator.operations.ids {
-            guard let operation = coordinator.operations[id] else { continue }
+            guard let operation = coordinator.operations[id], operation.deadline != .max else { continue }
+            mayEnd = true
             if operation.deadline <= now {
                 giveUp(id, operation)
             } else if operation.began + Executor.speculationMilliseconds <= now {
                 askOthers(id)
             }
         }
-        coordinator.nextLook = coordinator.operations.count == 0 ? .max : now + Executor.lookMilliseconds
+        coordinator.nextLook = mayEnd ? now + Executor.lookMilliseconds : .max
     }
 
     private func giveUp(_ id: UInt64, _ operation: Operation) {
@@ -222,7 +233,7 @@ extension Executor {
         case .read(var get, _), .prepare(var get, _, _):
             get.giveUp()
             endMissed(id, get.got, get.needed, writes: false)
-        case .forward, .catchUp: failed(id)
+        case .forward, .watch, .catchUp: failed(id)
         }
     }
 }

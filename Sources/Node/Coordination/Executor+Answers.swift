@@ -24,6 +24,8 @@ extension Executor {
             }
         case .forward:
             if code == PeerResponseCode.ok { end(id, payload.bytes) } else { failed(id) }
+        case .watch:
+            if code == PeerResponseCode.ok { watched(id, operation, payload) } else { failed(id) }
         case .catchUp(let partition): caughtUp(id, operation, partition, code, payload)
         }
     }
@@ -83,7 +85,9 @@ extension Executor {
             guard let now = coordinator.operations[id], let get = now.comparison?.get else { return }
             conclude(id, get.verdict, now)
         case .forward(let writes):
+            if operation.deadline == .max { return end(id, errorReply(Executor.misplacedText)) }
             endMissed(id, 0, 1, writes: writes)
+        case .watch: endMissed(id, 0, 1, writes: false)
         case .catchUp:
             _ = coordinator.operations.remove(id)
             coordinator.catchUp.failed(operation.member, now: monotonicMilliseconds)
@@ -134,7 +138,7 @@ extension Executor {
                 for rank in 0..<view.replicaCount where get.isAwaited(rank) {
                     if view.replica(operation.slot, rank) == member { failed(OperationTable.id(id, rank: rank)) }
                 }
-            case .forward, .catchUp:
+            case .forward, .watch, .catchUp:
                 if operation.member == member { failed(id) }
             }
         }

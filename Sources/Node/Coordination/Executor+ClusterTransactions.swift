@@ -16,7 +16,7 @@ extension Executor {
         if !session.pointee.mode.contains(.multi) || session.pointee.mode.contains(.transactionRefused) {
             return runAlone(requester, session, command, words, count)
         }
-        var slots = Set(details.watchedKeys.map { $0.key.withView { Key($0).slot } })
+        var slots = Set(details.watchedVersions.map { $0.key.withView { Key($0).slot } })
         for queued in details.queue { slots.formUnion(self.slots(queued.command, queued.arguments, queued.count)) }
         guard let slot = slots.first else { return runAlone(requester, session, command, words, count) }
         if slots.count > 1 {
@@ -40,8 +40,9 @@ extension Executor {
         let queue = session.pointee.details.queue.map { queued in
             Array(UnsafeBufferPointer(start: queued.arguments, count: queued.count))
         }
+        let watched = encodeWatched(session.pointee.details)
         coordinator.message.truncate(to: 0)
-        ForwardedTransaction(version: session.pointee.version, consistency(session), queue)
+        ForwardedTransaction(version: session.pointee.version, consistency(session), watched.view, queue)
             .encode(to: &coordinator.message)
         discardQueue(session)
         unwatchAll(session)
@@ -57,6 +58,10 @@ extension Executor {
         }
         let session = proxy(forwarded.version)
         session.pointee.details.consistency = forwarded.consistency
+        if forwarded.watched.count > 0 {
+            session.pointee.details.watchedVersions = try Comparison.read(forwarded.watched, dictionary: readDictionary)
+                .map { WatchedVersions(key: $0.key.bytes, versions: $0.versions) }
+        }
         session.pointee.mode.insert(.multi)
         for words in forwarded.commands {
             var words = words
@@ -69,6 +74,7 @@ extension Executor {
             }
             if !isKnown {
                 discardQueue(session)
+                unwatchAll(session)
                 throw .corrupt
             }
         }
@@ -78,5 +84,6 @@ extension Executor {
             coordinateTransaction(.peer(via, id: id), session, execCommand, exec.baseAddress!, 1, view)
         }
         discardQueue(session)
+        unwatchAll(session)
     }
 }

@@ -19,10 +19,6 @@ extension Executor {
                 return peers.respond(via, id: id, code: PeerResponseCode.notHere, payload: ByteView(""))
             }
         }
-        if waits(command) {
-            return refuse(
-                requester, "ERR this command may wait, and its keys' coordinator is another node: use a cluster client")
-        }
         if session.pointee.mode.contains(.restricted) && isScript(command) {
             // What a script calls is checked where it runs, and nobody knows this user there.
             return refuse(requester, "NOPERM this user's scripts run only where their keys are: use a cluster client")
@@ -30,7 +26,7 @@ extension Executor {
         putTogether(session, words, count, hops: hops)
         beginForward(
             requester, PeerRequestCode.command, version: version, writes: !command.pointee.flags.contains(.readonly),
-            to: member, slot)
+            waits: mayWait(command), to: member, slot)
     }
 
     /// Puts the message together that has another node run a command.
@@ -46,8 +42,10 @@ extension Executor {
     private static let hopsMax: UInt8 = 2
 
     /// Sends the message that has been put together to whoever coordinates what is in it.
+    /// - Parameter waits: it may take as long as it takes.
     func beginForward(
-        _ requester: Requester, _ code: UInt8, version: UInt8, writes: Bool, to member: Int, _ slot: Int
+        _ requester: Requester, _ code: UInt8, version: UInt8, writes: Bool, waits: Bool = false, to member: Int,
+        _ slot: Int
     ) {
         let now = monotonicMilliseconds
         // The coordinator's own answer comes before this runs out.
@@ -55,14 +53,12 @@ extension Executor {
         let id = begin(
             Operation(
                 work: .forward(writes: writes), requester: requester, version: version, slot: slot, member: member,
-                began: now, deadline: now + patience + patience / 4))
+                began: now, deadline: waits ? .max : now + patience + patience / 4))
+        if waits { waitElsewhere(requester, id) }
         sendMessage(code, to: member, id, 0)
     }
 
     private func isScript(_ command: CommandPointer) -> Bool {
         node.commands.commands[Int(command.pointee.index)].group == .scripting
     }
-
-    /// Whether the command may have its client wait.
-    private func waits(_ command: CommandPointer) -> Bool { command.pointee.flags.contains(.blocking) }
 }

@@ -3,6 +3,7 @@ import Causality
 import Cluster
 import Commands
 import Keyspace
+import RESP
 import Replication
 
 /// What other nodes ask of this one.
@@ -23,6 +24,8 @@ extension Executor: PeerRequests {
                 return try serveDigests(payload, from: member, view).withView {
                     respond(via, id, PeerResponseCode.ok, $0)
                 }
+            case PeerRequestCode.versions: return try serveVersions(payload, via, id)
+            case PeerRequestCode.cancel: return try serveCancel(payload, via)
             case PeerRequestCode.sync: return respond(via, id, PeerResponseCode.ok, try serveSync(payload).view)
             default: throw .corrupt
             }
@@ -44,14 +47,17 @@ extension Executor: PeerRequests {
         guard let view = cluster else { return respond(via, id, PeerResponseCode.notHere) }
         var words = forwarded.words
         coordinator.hops = forwarded.hops
-        let session = proxy(forwarded.version)
-        session.pointee.details.consistency = forwarded.consistency
         words.withUnsafeMutableBufferPointer { words in
             let start = words.baseAddress!
             guard let command = findCommand(start, words.count), isArityRight(command, words.count) else {
                 return respond(via, id, PeerResponseCode.malformed)
             }
+            // One that waits has a session of its own meanwhile.
+            let session = mayWait(command) ? makeProxy() : proxy(forwarded.version)
+            session.pointee.version = forwarded.version
+            session.pointee.details.consistency = forwarded.consistency
             coordinate(.peer(via, id: id), session, command, start, words.count, view)
+            if session != coordinator.proxy && session.pointee.details.guest == nil { freeProxy(session) }
         }
     }
 
@@ -73,6 +79,8 @@ extension Executor: PeerRequests {
     private func makeProxy() -> SessionPointer {
         let link = LinkPointer.allocate(capacity: 1)
         link.initialize(to: Link(descriptor: -1, registration: 0))
+        // Nothing is ever sent over it: the shell must not look at it, which may be gone by the end of the turn.
+        link.pointee.state.insert(.dirty)
         let session = SessionPointer.allocate(capacity: 1)
         let details = SessionDetails(
             descriptor: -1, address: "", localAddress: "", user: node.users.open,
@@ -81,6 +89,19 @@ extension Executor: PeerRequests {
             to: Session(link: link, id: 0, createdAt: 0, activeAt: 0, details: details, rosterIndex: -1))
         link.pointee.session = UnsafeMutableRawPointer(session)
         return session
+    }
+
+    func freeProxy(_ session: SessionPointer) {
+        let link = session.pointee.link
+        precondition(!dirty.contains(link), "a link without a connection is to be sent")
+        link.pointee.input.reset()
+        link.pointee.output.reset()
+        link.deinitialize(count: 1)
+        link.deallocate()
+        session.pointee.parser.reset()
+        session.pointee.card.free()
+        session.deinitialize(count: 1)
+        session.deallocate()
     }
 
     // MARK: writes

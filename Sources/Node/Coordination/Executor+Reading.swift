@@ -24,7 +24,7 @@ extension Executor {
             return refuse(requester, noQuorum(get.askedCount, needed, writes: false))
         }
         // One that may wait is answered when there is something, and is not compared.
-        let isCompared = get.verdict == .pending && !command.pointee.flags.contains(.blocking)
+        let isCompared = get.verdict == .pending && !mayWait(command)
         if isCompared { putTogetherComparison(command, words, count) }
         let reply = run(session, command, words, count)
         let now = monotonicMilliseconds
@@ -38,6 +38,8 @@ extension Executor {
             for rank in 0..<view.replicaCount where get.isAwaited(rank) {
                 sendMessage(PeerRequestCode.compare, to: view.replica(slot, rank), id, rank)
             }
+        } else if session.pointee.mode.contains(.suspended) {
+            keepWaiting(requester, session, slot)
         } else {
             answer(requester, reply)
         }

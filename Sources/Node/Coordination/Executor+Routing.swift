@@ -106,8 +106,8 @@ extension Executor {
         }
         // Any replica answers a read, unless it follows writes that are still under way; writes have one coordinator as
         // long as all agree who is there.
-        if command.pointee.flags.contains(.readonly) && view.ownRank(slot) != nil && node.isCaughtUp.isOn
-            && session.pointee.details.writesUnderWay == 0
+        if command.pointee.flags.contains(.readonly) && !mayWait(command) && view.ownRank(slot) != nil
+            && node.isCaughtUp.isOn && session.pointee.details.writesUnderWay == 0
         {
             return .here(slot: slot)
         }
@@ -139,18 +139,6 @@ extension Executor {
             return [Key(words[Int(command.pointee.firstKey)]).slot]
         }
         return keyWords(command, words, count).map { Key(words[$0]).slot }
-    }
-
-    /// WATCH looks at keys where their transaction will run, and no further.
-    private func watch(
-        _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
-        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ route: Route
-    ) {
-        if case .here = route { return runAlone(requester, session, command, words, count) }
-        var text = "ERR WATCH needs a connection to the node that coordinates the keys: use a cluster client"
-        if case .split = route { text = Executor.crossSlotText }
-        if case .crossSlot = route { text = Executor.crossSlotText }
-        refuse(requester, text)
     }
 
     // MARK: running here

@@ -26,12 +26,13 @@ extension Executor {
             let reachable = (0..<view.replicaCount).count { put.isAwaited($0) }
             return refuse(requester, noQuorum(reachable, needed, writes: false))
         }
-        let mayPrepare = !isPrepared && command != execCommand && !command.pointee.flags.contains(.blocking)
+        let mayPrepare = !isPrepared && command != execCommand && !mayWait(command)
         if mayPrepare && !node.isSettled.isOn {
             return prepare(requester, session, command, words, count, slot, view, reply: [])
         }
         sendCaptured()
         let reply = run(session, command, words, count)
+        if session.pointee.mode.contains(.suspended) { return keepWaiting(requester, session, slot) }
         if coordinator.capture.isEmpty {
             // That there was nothing to do is something that has been read.
             if mayPrepare { return prepare(requester, session, command, words, count, slot, view, reply: reply) }

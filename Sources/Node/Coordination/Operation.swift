@@ -28,6 +28,8 @@ struct Operation {
         case prepare(GetCoordinator, QueuedCommand, Consistency)
         /// Handed to the key's coordinator.
         case forward(writes: Bool)
+        /// Asked which versions there are of keys that a client watches.
+        case watch
         /// A member is asked for what this node lacks; -1: in which partitions that is.
         case catchUp(partition: Int)
     }
