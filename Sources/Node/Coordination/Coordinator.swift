@@ -22,6 +22,10 @@ struct Coordinator: ~Copyable {
     /// The first loop's.
     var catchUp = CatchUp()
     var nextCatchUp: Int64 = 0
+    /// The first loop's.
+    var handOver = HandOver()
+    /// While a hint is being taken over: for which member.
+    var hintedMember: Int?
     /// Of each member that has been compared with: slots of both nodes, by partition. The ring is fixed.
     var sharedSlots: [Int: [[Int]]] = [:]
     /// When the operations are looked through next: ms on the monotonic clock.
@@ -60,6 +64,10 @@ enum PeerRequestCode {
     static let transaction: UInt8 = 7
     /// Do your share of a command that is about the whole cluster.
     static let share: UInt8 = 8
+    /// Take over writes for a replica that cannot be reached: a `WriteBatch`, and in the last byte its rank.
+    static let hint: UInt8 = 9
+    /// You have all that I wrote in these slots, or what superseded it.
+    static let account: UInt8 = 10
 }
 
 /// How it went.
@@ -71,6 +79,8 @@ enum PeerResponseCode {
     static let differs: UInt8 = 2
     /// What was asked cannot be understood.
     static let malformed: UInt8 = 3
+    /// Of a comparison: the node keeps keys for others, and knows nothing of these.
+    static let unknown: UInt8 = 4
 }
 
 extension Executor {
@@ -194,7 +204,9 @@ extension Executor {
     func coordinatorSleep(_ monotonic: UInt64) -> Int64 {
         if !coordinator.capture.isEmpty { return 0 }
         var next = coordinator.nextLook
-        if index == 0, cluster?.isFounded ?? false { next = min(next, coordinator.nextCatchUp) }
+        if index == 0, cluster?.isFounded ?? false {
+            next = min(next, coordinator.nextCatchUp, coordinator.handOver.next)
+        }
         return next == .max ? .max : max(0, next - Int64(monotonic / 1_000_000))
     }
 
@@ -222,7 +234,7 @@ extension Executor {
         case .read(var get, _), .prepare(var get, _, _):
             get.giveUp()
             endMissed(id, get.got, get.needed, writes: false)
-        case .forward, .catchUp: failed(id)
+        case .forward, .catchUp, .handOver, .account: failed(id)
         }
     }
 }

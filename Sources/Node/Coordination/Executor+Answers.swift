@@ -13,18 +13,21 @@ extension Executor {
         case .write(let put):
             switch code {
             case PeerResponseCode.ok: acknowledged(id, operation, put)
-            case PeerResponseCode.differs: sendStates(of: payload, operation, to: member, id)
+            case PeerResponseCode.differs: sendStates(of: payload, operation, id)
             default: failed(id)
             }
         case .read, .prepare:
             switch code {
             case PeerResponseCode.ok: compared(id, operation, differs: nil)
             case PeerResponseCode.differs: compared(id, operation, differs: payload)
+            case PeerResponseCode.unknown where operation.acceptsIgnorance: compared(id, operation, differs: nil)
             default: failed(id)
             }
         case .forward:
             if code == PeerResponseCode.ok { end(id, payload.bytes) } else { failed(id) }
         case .catchUp(let partition): caughtUp(id, operation, partition, code, payload)
+        case .handOver(let hints): handedOver(id, operation, hints, code)
+        case .account(let slots): accounted(id, operation, slots, code)
         }
     }
 
@@ -38,7 +41,7 @@ extension Executor {
 
     /// A replica has not the versions that some changes were made on: it gets all there is of those keys, as the same
     /// writes. What it answers to that is its answer to the write.
-    private func sendStates(of payload: ByteView, _ operation: Operation, to member: Int, _ id: UInt64) {
+    private func sendStates(of payload: ByteView, _ operation: Operation, _ id: UInt64) {
         var reader = CausalReader(payload)
         var states = ByteBuffer()
         var wanted: [(counter: UInt64, end: Int)] = []
@@ -62,7 +65,9 @@ extension Executor {
         coordinator.message.truncate(to: 0)
         let batch = WriteBatch(slot: operation.slot, context: CausalContext())
         node.keyspace.actors.read { batch.encode(writes, to: &coordinator.message, $0) }
-        sendMessage(PeerRequestCode.write, to: member, id & ~OperationTable.rankMask, OperationTable.rank(id))
+        if let view = cluster {
+            sendWrites(operation, view, id & ~OperationTable.rankMask, OperationTable.rank(id))
+        }
     }
 
     /// Whoever has this rank will not answer.
@@ -87,6 +92,9 @@ extension Executor {
         case .catchUp:
             _ = coordinator.operations.remove(id)
             coordinator.catchUp.failed(operation.member, now: monotonicMilliseconds)
+        case .handOver, .account:
+            _ = coordinator.operations.remove(id)
+            coordinator.handOver.failed(operation.member, now: monotonicMilliseconds)
         }
     }
 
@@ -128,13 +136,13 @@ extension Executor {
             switch operation.work {
             case .write(let put):
                 for rank in 0..<view.replicaCount where put.isAwaited(rank) {
-                    if view.replica(operation.slot, rank) == member { failed(OperationTable.id(id, rank: rank)) }
+                    if operation.member(rank, view) == member { failed(OperationTable.id(id, rank: rank)) }
                 }
             case .read(let get, _), .prepare(let get, _, _):
                 for rank in 0..<view.replicaCount where get.isAwaited(rank) {
-                    if view.replica(operation.slot, rank) == member { failed(OperationTable.id(id, rank: rank)) }
+                    if operation.member(rank, view) == member { failed(OperationTable.id(id, rank: rank)) }
                 }
-            case .forward, .catchUp:
+            case .forward, .catchUp, .handOver, .account:
                 if operation.member == member { failed(id) }
             }
         }

@@ -30,6 +30,10 @@ struct Operation {
         case forward(writes: Bool)
         /// A member is asked for what this node lacks; -1: in which partitions that is.
         case catchUp(partition: Int)
+        /// Keys that were kept for a member are on their way to it.
+        case handOver([HintTable.Hint])
+        /// A member is told that it has all that this node wrote in these slots.
+        case account([Int])
     }
 
     var work: Work
@@ -39,11 +43,23 @@ struct Operation {
     /// What is answered if all goes well.
     var reply: [UInt8] = []
     var slot: Int
+    /// Who has been asked, by rank: a replica or who stands in for it, -1 for nobody. Empty: the slot's replicas.
+    var seats: [Int] = []
     /// Of a forwarded request: to whom.
     var member = -1
     /// When it was begun, and when nobody waits any longer: ms on the monotonic clock.
     var began: Int64
     var deadline: Int64
+
+    /// Who sits at this rank; -1: nobody.
+    func member(_ rank: Int, _ view: ClusterView) -> Int {
+        seats.isEmpty ? view.replica(slot, rank) : seats[rank]
+    }
+
+    /// Whether who sits there stands in for a replica.
+    func isStandIn(_ rank: Int, _ view: ClusterView) -> Bool {
+        !seats.isEmpty && seats[rank] != view.replica(slot, rank)
+    }
 
     /// The client for whom something is being written.
     var writer: SessionPointer? {
