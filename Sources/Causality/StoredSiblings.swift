@@ -116,8 +116,12 @@ public struct StoredSiblings<Payload> {
     public typealias Applied = AppliedWrite
 
     /// Does what a write says, and notes its dot, unless it is held.
+    ///
+    /// - Parameter claims: false: at a stand-in. `clock` is empty and stays so; all there is to know is kept with the key.
     @discardableResult
-    public mutating func apply(_ write: WriteEvent<Payload>, clock: inout SlotClock) -> Applied {
+    public mutating func apply(
+        _ write: WriteEvent<Payload>, clock: inout SlotClock, claims: Bool = true
+    ) -> Applied {
         // A stand-in's empty clock has not even the dots of what is here.
         if clock.contains(write.dot) || stored.contains(where: { $0.version.dot == write.dot }) { return .held }
         let isSuperseded = residue.covers(write.dot) || clock.superseded.covers(write.dot)
@@ -130,20 +134,23 @@ public struct StoredSiblings<Payload> {
             stored.insert(Stored(version: version, isAccompanied: true), at: place)
         }
         residue.join(write.context)
-        clock.add(write.dot, at: write.timestamp)
+        if claims { clock.add(write.dot, at: write.timestamp) }
         strip(by: clock)
         return isSuperseded ? .superseded : .done
     }
 
     /// Takes in what another node knows of the key, and notes the dots of its versions.
     ///
+    /// - Parameter claims: as for `apply`.
     /// - Returns: whether the versions have changed.
     @discardableResult
-    public mutating func absorb(_ other: SiblingSet<Payload>, clock: inout SlotClock) -> Bool {
+    public mutating func absorb(
+        _ other: SiblingSet<Payload>, clock: inout SlotClock, claims: Bool = true
+    ) -> Bool {
         let before = dots
         var mine = filled(by: clock)
         mine.merge(other)
-        for version in other.versions { clock.add(version.dot, at: version.timestamp) }
+        if claims { for version in other.versions { clock.add(version.dot, at: version.timestamp) } }
         self = StoredSiblings(unstripped: mine)
         strip(by: clock)
         return before != dots
@@ -160,6 +167,12 @@ public struct StoredSiblings<Payload> {
             Stored(version: $0, isAccompanied: versions.count > 1)
         }
         self.residue = residue
+    }
+
+    /// Remembers that these are superseded: what was written to the key before, and is not here.
+    public mutating func remember(_ gone: CausalContext) {
+        residue.join(gone)
+        for one in stored { residue.remove(exact: one.version.dot) }
     }
 
     /// Removes versions, and remembers nothing: for `SlotClock.flush`, whose context the clock remembers.

@@ -49,6 +49,9 @@ public struct Partition {
     var siblings: UnsafeMutablePointer<SiblingTable>?
     /// Which writes the 64 slots hold, this node's own up to some counter; nil: only this node's own.
     var clocks: UnsafeMutablePointer<SlotClock>?
+    /// Slots of which this node is no replica, a bit for each: it keeps keys for others there, and has no clock (docs/causality.md,
+    /// rule 4).
+    public internal(set) var standInSlots: UInt64 = 0
     /// Counts changes of unsettled keys, so that replaying knows which it has seen: they need have no dot.
     var revision: UInt64 = 0
     /// The version that the value at hand had before its latest change in place.

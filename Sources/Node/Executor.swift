@@ -227,6 +227,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     private func adoptCluster(_ keeper: ClusterKeeper) {
         clusterVersion = keeper.version
         let view = keeper.view
+        if view.isFounded && view.version != cluster?.version { node.standIn(view) }
         cluster = view
         peers.adopt(view)
         endMisplacedWaits(view)
@@ -345,8 +346,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if peers.handler !== self { return }
         resumeAnswered()
         lookAfterOperations()
-        if index == 0, let cluster, cluster.isFounded, coordinator.nextCatchUp <= monotonicMilliseconds {
-            lookAfterCatchUp(cluster)
+        if index == 0, let cluster, cluster.isFounded {
+            if coordinator.nextCatchUp <= monotonicMilliseconds { lookAfterCatchUp(cluster) }
+            if coordinator.handOver.next <= monotonicMilliseconds { lookAfterHints(cluster) }
         }
         sendCaptured()
     }

@@ -3,7 +3,9 @@ import CSystem
 import Causality
 import Commands
 import Keyspace
+import Replication
 import Scripting
+import Synchronization
 
 /// A whole server without its sockets: the key space, the loops' executors, and what they share.
 ///
@@ -65,6 +67,8 @@ public final class Node: @unchecked Sendable {
 
     /// In a cluster: this node has seen what other replicas had when it started, and may answer for its slots.
     let isCaughtUp = Switch(on: false)
+    /// Who lacks which of the keys that this node keeps for others. Taken under partitions' locks, and for moments only.
+    let hints = Mutex(HintTable())
     /// In a cluster: all members can be reached, and nothing that one has is missing here since it came back. Otherwise
     /// writes ask a quorum first.
     let isSettled = Switch(on: false)
@@ -151,6 +155,7 @@ public final class Node: @unchecked Sendable {
         errors.reset()
         doors.disposer.resetStatistics()
         keyspace.siblingFigures.resetCounts()
+        hints.withLock { $0.resetCounts() }
     }
 
     /// A counter summed over all loops.

@@ -55,6 +55,9 @@ public struct PutCoordinator: Equatable, Sendable {
     /// Acknowledgements that count.
     public var got: Int { (acknowledged & counting).nonzeroBitCount }
 
+    /// Acknowledgements that count, and those that may still come.
+    public var possible: Int { got + (awaited & counting).nonzeroBitCount }
+
     /// Seats whose answer is awaited, by rank.
     public var isComplete: Bool { awaited == 0 }
 
@@ -64,7 +67,7 @@ public struct PutCoordinator: Equatable, Sendable {
 
     public var verdict: QuorumVerdict {
         if got >= needed { return .reached }
-        if got + (awaited & counting).nonzeroBitCount >= needed { return .pending }
+        if possible >= needed { return .pending }
         return .missed(got: got, needed: needed)
     }
 }

@@ -123,6 +123,22 @@ import Testing
         }
     }
 
+    @Test("Who is served by a write hears of it when that has its quorum, or that it has none")
+    func quorum() throws {
+        for server in 0..<3 { begin(world.clients[server], "BLPOP q 0") }
+        let guests = world.cluster.servers.map { server in
+            (0..<2).reduce(0) { $0 + server.executor($1).coordinator.guests.count }
+        }
+        let coordinator = try #require(guests.firstIndex(of: 2))
+        world.cluster.split([coordinator], (0..<3).filter { $0 != coordinator })
+        let other = world.cluster.client(of: coordinator)
+        begin(other, "RPUSH q a b c")
+        #expect(world.clients[coordinator].take() == "")
+        world.cluster.run(milliseconds: 10_000)
+        #expect(other.take().hasPrefix("-NOQUORUM "))
+        #expect(world.clients[coordinator].take().hasPrefix("-NOQUORUM "))
+    }
+
     @Test("When the coordinator dies, those who wait hear of it, and may ask again")
     func coordinatorDies() throws {
         for server in 0..<3 { begin(world.clients[server], "BLPOP q 0") }

@@ -37,6 +37,7 @@ extension Mutation {
         }
         Partition.hold(dot, partition, of: slot, at: timestamp)
         if isOfKey { access.keepBeyondBase(Key(key), dot) }
+        if case .delete = change { access.rememberRemoval(Key(key), dot, at: timestamp) }
         Partition.record(partition, self)
         return true
     }

@@ -60,7 +60,9 @@ extension Access {
     func stored(_ key: Key, _ entry: Entry?) -> StoredSiblings<HeldVersion> {
         if let siblings = partition.pointee.siblings(database, key.view) { return siblings.stored }
         guard let entry else { return StoredSiblings() }
-        return StoredSiblings(settled: entry.dot, at: entry.timestamp, .inTable)
+        var stored = StoredSiblings(settled: entry.dot, at: entry.timestamp, HeldVersion.inTable)
+        if Partition.standsIn(partition, for: key.slot) { stored.remember(pastOf: entry.dot, at: entry.timestamp) }
+        return stored
     }
 
     // MARK: writing
@@ -100,7 +102,7 @@ extension Access {
     /// client-side caches hear of it as of a plain write.
     @discardableResult
     public func apply(_ event: WriteEvent<KeyVersion>, _ key: Key) throws(PayloadError) -> AppliedWrite {
-        if hasSiblings(key) { return try applyMixing(event, key) }
+        if hasSiblings(key) || isStandIn(key) { return try applyMixing(event, key) }
         let entry = tables.pointee.entries.find(key).map { Table.entry($0) }
         let arrival = Partition.withClock(partition, of: key.slot, now: moment.wall) {
             $0.arrival(of: event.dot, superseding: event.context, at: entry?.dot)
@@ -136,6 +138,8 @@ extension Access {
         _ mutation: Mutation, to predecessor: Dot, superseding context: CausalContext
     ) -> AppliedChange {
         let key = Key(mutation.key)
+        // A stand-in knows too little of the key's past to see whether it is old.
+        if isStandIn(key) { return .mismatch }
         let place = tables.pointee.entries.find(key)
         let current = place.map { Table.entry($0).dot }
         let arrival = Partition.withClock(partition, of: key.slot, now: moment.wall) {
@@ -175,7 +179,8 @@ extension Access {
         for version in set.versions where before.version(of: version.dot) == nil { try check(version.payload, key) }
         var clock = Partition.clock(partition, of: key.slot, now: moment.wall)
         var after = before
-        let hasChanged = after.absorb(set.mapVersions { .bytes($0.payload) }, clock: &clock)
+        let hasChanged = after.absorb(
+            set.mapVersions { .bytes($0.payload) }, clock: &clock, claims: !isStandIn(key))
         // A version that is here stays in the form it has here.
         before.forEachVersion { after.setPayload($0.payload, of: $0.dot) }
         var noted = CausalContext()
@@ -202,7 +207,7 @@ extension Access {
     ) throws(PayloadError) -> AppliedWrite {
         var clock = clock
         var stored = stored(key, try entryWithValue(key))
-        let applied = stored.apply(event.map { .bytes($0) }, clock: &clock)
+        let applied = stored.apply(event.map { .bytes($0) }, clock: &clock, claims: !isStandIn(key))
         if applied == .held { return .held }
         if partition.pointee.clocks != nil || event.dot.actor != shared.pointee.actor {
             Partition.withClock(partition, of: key.slot, now: moment.wall) { $0 = clock }
@@ -280,7 +285,7 @@ extension Access {
         do throws(ReissuedDot) {
             let event = try WriteEvent<HeldVersion>(
                 dot, at: moment.wall, entry.map { _ in .inTable }, superseding: context)
-            stored.apply(event, clock: &clock)
+            stored.apply(event, clock: &clock, claims: !isStandIn(key))
         } catch {
             // A record that is newer than the log's place knows of the dot: it is what replaying comes to.
             return

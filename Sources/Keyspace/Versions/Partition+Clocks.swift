@@ -5,6 +5,12 @@ import Causality
 /// The slots' clocks. A slot in which only this node has written has none: its counter says it all. One that knows of
 /// others has a clock that also has this node's writes, up to when somebody looked last.
 extension Partition {
+    /// Whether this node keeps the slot's keys for others.
+    @inline(__always)
+    static func standsIn(_ partition: PartitionPointer, for slot: Int) -> Bool {
+        _slowPath(partition.pointee.standInSlots & 1 << UInt64(slot & 63) != 0)
+    }
+
     /// Which writes the slot holds. The partition's lock is held. `now`: ms since 1970, for this node's own entry.
     static func clock(_ partition: PartitionPointer, of slot: Int, now: Int64) -> SlotClock {
         let own = ownDot(partition, of: slot)
@@ -14,6 +20,7 @@ extension Partition {
     /// The same, with this node's own writes up to one that need not be its last.
     static func clock(_ partition: PartitionPointer, of slot: Int, upTo own: Dot, now: Int64) -> SlotClock {
         var clock = SlotClock()
+        if standsIn(partition, for: slot) { return clock }
         if let clocks = partition.pointee.clocks {
             clock = clocks[slot & 63]
         } else {
@@ -27,6 +34,10 @@ extension Partition {
     static func withClock<R>(
         _ partition: PartitionPointer, of slot: Int, now: Int64, _ body: (inout SlotClock) -> R
     ) -> R {
+        if standsIn(partition, for: slot) {
+            var none = SlotClock()
+            return body(&none)
+        }
         let clocks = partition.pointee.clocks ?? makeClocks(partition)
         note(ownDot(partition, of: slot), in: &clocks[slot & 63], now: now)
         return body(&clocks[slot & 63])
@@ -49,6 +60,8 @@ extension Partition {
     static func holds(_ dot: Dot, _ partition: PartitionPointer, of slot: Int) -> Bool {
         let own = ownDot(partition, of: slot)
         if dot.actor == own.actor { return dot.counter <= own.counter }
+        // What others wrote comes with records that say of themselves whether they are old.
+        if standsIn(partition, for: slot) { return true }
         if let clocks = partition.pointee.clocks { return clocks[slot & 63].contains(dot) }
         return partition.pointee.shared.pointee.dropped.covers(dot)
     }
@@ -134,6 +147,7 @@ extension Keyspace {
     /// held.
     public func updateClock(of slot: Int, now: Int64, _ body: (inout SlotClock) -> Void) {
         let partition = partitions + slot >> 6
+        if Partition.standsIn(partition, for: slot) { return }
         Partition.withClock(partition, of: slot, now: now, body)
         recordClock(of: slot, partition, now: now)
     }

@@ -118,10 +118,16 @@ extension Executor {
             servedOutput.pointee.consume(run.count)
         }
         servedOutput.pointee.shrink(keep: Limits.replyBlockBytes)
+        if _slowPath(cluster != nil) { return coordinator.served.append(ServedWaiter(waiter: waiter, reply: bytes)) }
+        handOver(waiter, bytes)
+    }
+
+    /// The waiter's loop gives the client its reply.
+    func handOver(_ waiter: Waiter, _ reply: [UInt8]) {
         if waiter.loop == index {
-            served.append((waiter, bytes))
+            served.append((waiter, reply))
         } else {
-            node.executors[waiter.loop].mailbox.post { [bytes] in $0.goOn(waiter, bytes) }
+            node.executors[waiter.loop].mailbox.post { $0.goOn(waiter, reply) }
         }
     }
 

@@ -31,11 +31,18 @@ final class ClusterFile: Sendable {
 
     /// Nil if there is none yet.
     func read() throws(ClusterStartError) -> MembershipState? {
+        try Self.read(files, directory: directory, name: String(path.dropFirst(directory.utf8.count + 1)))
+    }
+
+    /// The same, whoever has the file.
+    static func read(
+        _ files: any FileSystem, directory: String, name: String
+    ) throws(ClusterStartError) -> MembershipState? {
+        let path = directory + "/" + name
         let bytes: [UInt8]
         do throws(DiskError) {
-            let name = path.dropFirst(directory.utf8.count + 1)
-            if try !files.list(directory).contains(String(name)) { return nil }
-            bytes = try readAll()
+            if try !files.list(directory).contains(name) { return nil }
+            bytes = try readAll(files, path)
         } catch {
             throw ClusterStartError("cannot read \(path): \(error)")
         }
@@ -53,7 +60,7 @@ final class ClusterFile: Sendable {
         }
     }
 
-    private func readAll() throws(DiskError) -> [UInt8] {
+    private static func readAll(_ files: any FileSystem, _ path: String) throws(DiskError) -> [UInt8] {
         let file = try files.open(path, .read)
         var bytes = [UInt8](repeating: 0, count: Int(try file.size()))
         var failure: DiskError?

@@ -1,4 +1,6 @@
 import Cluster
+import Replication
+import Synchronization
 
 extension Info {
     /// Redis has the first field only.
@@ -31,6 +33,12 @@ extension Info {
         add("cluster_quorum_failures", node.total(.quorumFailures))
         add("cluster_read_repairs", node.total(.readRepairs))
         add("cluster_slots_caught_up", node.total(.slotsCaughtUp))
+        node.hints.withLock { hints in
+            add("cluster_hints_held", hints.count)
+            add("cluster_hints_stored", hints.stored)
+            add("cluster_hints_replayed", hints.replayed)
+            add("cluster_hints_dropped", hints.dropped)
+        }
         add("cluster_peer_requests_refused", node.total(.peerRequestsRefused))
     }
 }

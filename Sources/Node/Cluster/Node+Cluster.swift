@@ -54,6 +54,22 @@ extension Node {
         for executor in executors { executor.join(keeper, seed: random.next()) }
     }
 
+    /// This node knows of which slots it is no replica.
+    func standIn(_ view: ClusterView) { keyspace.standIn { view.ownRank($0) == nil } }
+
+    /// The same before a log is replayed that may have keys that were kept for others, if the cluster has been founded. What
+    /// is wrong with its file is told later.
+    func standInAsBefore() {
+        let settings = configuration.settings
+        guard settings.cluster.isEnabled,
+            let state = try? ClusterFile.read(
+                doors.files, directory: settings.directory, name: settings.cluster.fileName), state.founding != 0
+        else { return }
+        let ring = Ring(state.members, replication: settings.cluster.replication)
+        guard let own = ring.index(state.id) else { return }
+        keyspace.standIn { slot in !ring.preferenceList(slot).contains(own) }
+    }
+
     /// The shared secret, from wherever it is kept. Without one, anybody who reaches the port for nodes can take part.
     private func clusterSecret() throws(ClusterStartError) -> [UInt8] {
         let settings = configuration.settings

@@ -21,6 +21,8 @@ public struct ClusterSettings: Sendable {
     public let writeQuorum: Quorum
     /// The node asks other replicas for what it lacks.
     public let catchesUp: Bool
+    /// How many hints this node keeps for others.
+    public let hintsMax: Int
     /// How long a request waits for other nodes, ms.
     public let requestTimeout: Int
     /// 0: by cores and memory.
@@ -50,6 +52,7 @@ public struct ClusterSettings: Sendable {
         readQuorum = values.text("cluster-read-quorum").withView { Quorum($0) } ?? .quorum
         writeQuorum = values.text("cluster-write-quorum").withView { Quorum($0) } ?? .quorum
         catchesUp = values.flag("cluster-catch-up")
+        hintsMax = values.integer("cluster-hints-max")
         requestTimeout = values.integer("cluster-request-timeout")
         weight = values.integer("node-weight")
         rack = values.text("rack")

@@ -102,6 +102,7 @@ extension ParameterTable {
         Parameter("cluster-read-quorum", .text(.readQuorum), "quorum", [.immutable, .hidden]),
         Parameter("cluster-write-quorum", .text(.writeQuorum), "quorum", [.immutable, .hidden]),
         Parameter("cluster-catch-up", .yesNo, "yes", [.immutable, .hidden]),
+        Parameter("cluster-hints-max", .integer(0...Int64(Int32.max)), "100000", .hidden),
         Parameter("cluster-request-timeout", .integer(10...600_000), "2000", [.hidden]),
         Parameter("node-weight", .integer(0...Int64(Member.weightMax)), "0", [.immutable, .hidden]),
         Parameter("rack", .text(.label), "", [.immutable, .hidden]),

@@ -19,6 +19,8 @@ struct Coordinator: ~Copyable {
     var proxy: SessionPointer?
     /// Sessions that wait in place of other nodes' clients.
     var guests: [SessionPointer] = []
+    /// Clients that waited, and that what has been captured has served.
+    var served: [ServedWaiter] = []
     /// Clients that go on in the next turn.
     var resumable: [SessionPointer] = []
     /// Of the command of another node that runs: by how many nodes it has been sent on.
@@ -26,6 +28,10 @@ struct Coordinator: ~Copyable {
     /// The first loop's.
     var catchUp = CatchUp()
     var nextCatchUp: Int64 = 0
+    /// The first loop's.
+    var handOver = HandOver()
+    /// While a hint is being taken over: for which member.
+    var hintedMember: Int?
     /// Of each member that has been compared with: slots of both nodes, by partition. The ring is fixed.
     var sharedSlots: [Int: [[Int]]] = [:]
     /// When the operations are looked through next: ms on the monotonic clock.
@@ -64,10 +70,14 @@ enum PeerRequestCode {
     static let transaction: UInt8 = 7
     /// Do your share of a command that is about the whole cluster.
     static let share: UInt8 = 8
+    /// Take over writes for a replica that cannot be reached: a `WriteBatch`, and in the last byte its rank.
+    static let hint: UInt8 = 9
+    /// You have all that I wrote in these slots, or what superseded it.
+    static let account: UInt8 = 10
     /// Which versions of these keys have you.
-    static let versions: UInt8 = 9
+    static let versions: UInt8 = 11
     /// The answer to this request of mine, a command that waits, is not wanted any more.
-    static let cancel: UInt8 = 10
+    static let cancel: UInt8 = 12
 }
 
 /// How it went.
@@ -79,6 +89,8 @@ enum PeerResponseCode {
     static let differs: UInt8 = 2
     /// What was asked cannot be understood.
     static let malformed: UInt8 = 3
+    /// Of a comparison: the node keeps keys for others, and knows nothing of these.
+    static let unknown: UInt8 = 4
 }
 
 extension Executor {
@@ -135,7 +147,21 @@ extension Executor {
     /// Ends an operation whose quorum was missed.
     func endMissed(_ id: UInt64, _ got: Int, _ needed: Int, writes: Bool) {
         statistics.add(.quorumFailures)
-        end(id, errorReply(noQuorum(got, needed, writes: writes)))
+        let error = errorReply(noQuorum(got, needed, writes: writes))
+        release(id, error)
+        end(id, error)
+    }
+
+    /// Whom the operation's write has served gets its reply, or an error instead: as if it had written itself.
+    func release(_ id: UInt64, _ error: [UInt8]? = nil) {
+        guard var operation = coordinator.operations[id], !operation.served.isEmpty else { return }
+        release(operation.served, error)
+        operation.served = []
+        coordinator.operations[id] = operation
+    }
+
+    func release(_ served: [ServedWaiter], _ error: [UInt8]? = nil) {
+        for one in served { handOver(one.waiter, error ?? one.reply) }
     }
 
     /// Begins to wait for other nodes. Answers the operation's id.
@@ -154,6 +180,7 @@ extension Executor {
         guard let operation = coordinator.operations.remove(id) else { return }
         operation.free()
         operation.writer?.pointee.details.writesUnderWay -= 1
+        release(operation.served)
         answer(operation.requester, reply)
     }
 
@@ -201,9 +228,11 @@ extension Executor {
 
     /// How long the loop may sleep, ms; `Int64.max`: as long as it likes.
     func coordinatorSleep(_ monotonic: UInt64) -> Int64 {
-        if !coordinator.capture.isEmpty || !coordinator.resumable.isEmpty { return 0 }
+        if !coordinator.capture.isEmpty || !coordinator.resumable.isEmpty || !coordinator.served.isEmpty { return 0 }
         var next = coordinator.nextLook
-        if index == 0, cluster?.isFounded ?? false { next = min(next, coordinator.nextCatchUp) }
+        if index == 0, cluster?.isFounded ?? false {
+            next = min(next, coordinator.nextCatchUp, coordinator.handOver.next)
+        }
         return next == .max ? .max : max(0, next - Int64(monotonic / 1_000_000))
     }
 
@@ -225,7 +254,10 @@ extension Executor {
     }
 
     private func giveUp(_ id: UInt64, _ operation: Operation) {
-        if case .nobody = operation.requester, case .write = operation.work { return end(id, []) }
+        if case .nobody = operation.requester, case .write(let put) = operation.work {
+            if !operation.served.isEmpty { release(id, errorReply(noQuorum(put.got, put.needed, writes: true))) }
+            return end(id, [])
+        }
         switch operation.work {
         case .write(var put):
             put.giveUp()
@@ -233,7 +265,7 @@ extension Executor {
         case .read(var get, _), .prepare(var get, _, _):
             get.giveUp()
             endMissed(id, get.got, get.needed, writes: false)
-        case .forward, .watch, .catchUp: failed(id)
+        case .forward, .watch, .catchUp, .handOver, .account: failed(id)
         }
     }
 }

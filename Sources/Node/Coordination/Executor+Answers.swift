@@ -13,13 +13,14 @@ extension Executor {
         case .write(let put):
             switch code {
             case PeerResponseCode.ok: acknowledged(id, operation, put)
-            case PeerResponseCode.differs: sendStates(of: payload, operation, to: member, id)
+            case PeerResponseCode.differs: sendStates(of: payload, operation, id)
             default: failed(id)
             }
         case .read, .prepare:
             switch code {
             case PeerResponseCode.ok: compared(id, operation, differs: nil)
             case PeerResponseCode.differs: compared(id, operation, differs: payload)
+            case PeerResponseCode.unknown where operation.acceptsIgnorance: compared(id, operation, differs: nil)
             default: failed(id)
             }
         case .forward:
@@ -27,6 +28,8 @@ extension Executor {
         case .watch:
             if code == PeerResponseCode.ok { watched(id, operation, payload) } else { failed(id) }
         case .catchUp(let partition): caughtUp(id, operation, partition, code, payload)
+        case .handOver(let hints): handedOver(id, operation, hints, code)
+        case .account(let slots): accounted(id, operation, slots, code)
         }
     }
 
@@ -40,7 +43,7 @@ extension Executor {
 
     /// A replica has not the versions that some changes were made on: it gets all there is of those keys, as the same
     /// writes. What it answers to that is its answer to the write.
-    private func sendStates(of payload: ByteView, _ operation: Operation, to member: Int, _ id: UInt64) {
+    private func sendStates(of payload: ByteView, _ operation: Operation, _ id: UInt64) {
         var reader = CausalReader(payload)
         var states = ByteBuffer()
         var wanted: [(counter: UInt64, end: Int)] = []
@@ -64,7 +67,9 @@ extension Executor {
         coordinator.message.truncate(to: 0)
         let batch = WriteBatch(slot: operation.slot, context: CausalContext())
         node.keyspace.actors.read { batch.encode(writes, to: &coordinator.message, $0) }
-        sendMessage(PeerRequestCode.write, to: member, id & ~OperationTable.rankMask, OperationTable.rank(id))
+        if let view = cluster {
+            sendWrites(operation, view, id & ~OperationTable.rankMask, OperationTable.rank(id))
+        }
     }
 
     /// Whoever has this rank will not answer.
@@ -91,14 +96,20 @@ extension Executor {
         case .catchUp:
             _ = coordinator.operations.remove(id)
             coordinator.catchUp.failed(operation.member, now: monotonicMilliseconds)
+        case .handOver, .account:
+            _ = coordinator.operations.remove(id)
+            coordinator.handOver.failed(operation.member, now: monotonicMilliseconds)
         }
     }
 
     /// The quorum is there; the others are still told what they need (`sendStates`).
     private func answerEarly(_ id: UInt64, _ operation: Operation) {
+        var operation = operation
+        release(operation.served)
+        operation.served = []
+        coordinator.operations[id] = operation
         if case .nobody = operation.requester { return }
         operation.writer?.pointee.details.writesUnderWay -= 1
-        var operation = operation
         let (requester, reply) = (operation.requester, operation.reply)
         (operation.requester, operation.reply) = (.nobody, [])
         coordinator.operations[id] = operation
@@ -115,6 +126,7 @@ extension Executor {
             end(id, operation.reply)
         case .missed(let got, let needed):
             if case .nobody = operation.requester {
+                if !operation.served.isEmpty { release(id, errorReply(noQuorum(got, needed, writes: true))) }
                 if case .write(let put) = operation.work, !put.isComplete { return }
                 return end(id, [])
             }
@@ -132,13 +144,13 @@ extension Executor {
             switch operation.work {
             case .write(let put):
                 for rank in 0..<view.replicaCount where put.isAwaited(rank) {
-                    if view.replica(operation.slot, rank) == member { failed(OperationTable.id(id, rank: rank)) }
+                    if operation.member(rank, view) == member { failed(OperationTable.id(id, rank: rank)) }
                 }
             case .read(let get, _), .prepare(let get, _, _):
                 for rank in 0..<view.replicaCount where get.isAwaited(rank) {
-                    if view.replica(operation.slot, rank) == member { failed(OperationTable.id(id, rank: rank)) }
+                    if operation.member(rank, view) == member { failed(OperationTable.id(id, rank: rank)) }
                 }
-            case .forward, .watch, .catchUp:
+            case .forward, .watch, .catchUp, .handOver, .account:
                 if operation.member == member { failed(id) }
             }
         }

@@ -17,7 +17,14 @@ extension Executor: PeerRequests {
             case PeerRequestCode.write: return try serveWrites(payload, via, id)
             case PeerRequestCode.compare: return try serveComparison(payload, via, id)
             case PeerRequestCode.states:
+                // What cannot be made durable is not taken over.
+                if refusesWrites { return respond(via, id, PeerResponseCode.notHere) }
                 try takeOver(states: payload)
+                return respond(via, id, PeerResponseCode.ok)
+            case PeerRequestCode.hint: return try serveHint(payload, via, id)
+            case PeerRequestCode.account:
+                if refusesWrites { return respond(via, id, PeerResponseCode.notHere) }
+                try serveAccount(payload)
                 return respond(via, id, PeerResponseCode.ok)
             case PeerRequestCode.digests:
                 guard let view = cluster else { return respond(via, id, PeerResponseCode.notHere) }
@@ -36,7 +43,7 @@ extension Executor: PeerRequests {
     }
 
     /// Where nobody waits for the answer, none is sent.
-    private func respond(_ via: PeerReturn, _ id: UInt64, _ code: UInt8, _ payload: ByteView = ByteView("")) {
+    func respond(_ via: PeerReturn, _ id: UInt64, _ code: UInt8, _ payload: ByteView = ByteView("")) {
         if id != 0 { peers.respond(via, id: id, code: code, payload: payload) }
     }
 
@@ -106,7 +113,7 @@ extension Executor: PeerRequests {
 
     // MARK: writes
 
-    private func serveWrites(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
+    func serveWrites(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
         // What cannot be made durable is not taken over.
         if refusesWrites { return respond(via, id, PeerResponseCode.notHere) }
         var wanted = ByteBuffer()
@@ -168,7 +175,10 @@ extension Executor: PeerRequests {
             throw .corrupt
         }
         do throws(PayloadError) {
-            _ = try withAccess(key) { (access) throws(PayloadError) in try access.apply(event, key) }
+            try withAccess(key) { (access) throws(PayloadError) in
+                try access.apply(event, key)
+                keptForOthers(key, access)
+            }
         } catch {
             throw .corrupt
         }
@@ -187,7 +197,9 @@ extension Executor: PeerRequests {
         var states = ByteBuffer()
         for one in comparisons {
             let key = Key(one.key)
-            if withAccess(key, { $0.versions(of: key) }) != one.versions { appendState(of: key, to: &states) }
+            let versions = withAccess(key) { $0.isStandIn(key) && !$0.knows(key) ? nil : $0.versions(of: key) }
+            guard let versions else { return respond(via, id, PeerResponseCode.unknown) }
+            if versions != one.versions { appendState(of: key, to: &states) }
         }
         respond(via, id, states.count == 0 ? PeerResponseCode.ok : PeerResponseCode.differs, states.view)
     }

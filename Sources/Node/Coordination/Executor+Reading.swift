@@ -12,13 +12,19 @@ extension Executor {
         _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
         _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView
     ) {
-        guard let own = view.ownRank(slot) else { preconditionFailure("only a replica coordinates reads") }
-        var get = GetCoordinator(consistency(session, command, words, count).read, replicas: view.replicaCount)
-        get.ask(own)
-        get.answer(own, differs: false)
-        for rank in 0..<view.replicaCount where get.wantsMore && rank != own {
-            if canReach(view.replica(slot, rank), view) { get.ask(rank) }
+        let wanted = consistency(session, command, words, count)
+        var get = GetCoordinator(wanted.read, replicas: view.replicaCount)
+        let seats = seats(slot, view)
+        if let own = ownSeat(slot, seats, view), !wanted.isStrict || view.ownRank(slot) != nil {
+            get.ask(own)
+            // Who stands in, and knows nothing of a key, cannot say that there is none.
+            if view.ownRank(slot) != nil || knowsAll(command, words, count) {
+                get.answer(own, differs: false)
+            } else {
+                get.fail(own)
+            }
         }
+        askMore(&get, slot, seats, view, isStrict: wanted.isStrict)
         if case .missed(_, let needed) = get.verdict {
             statistics.add(.quorumFailures)
             return refuse(requester, noQuorum(get.askedCount, needed, writes: false))
@@ -28,15 +34,15 @@ extension Executor {
         if isCompared { putTogetherComparison(command, words, count) }
         let reply = run(session, command, words, count)
         let now = monotonicMilliseconds
-        var id: UInt64 = 0
         if isCompared {
-            id = begin(
-                Operation(
-                    work: .read(get, QueuedCommand(command, words, count)), requester: requester,
-                    version: session.pointee.version, reply: reply, slot: slot, began: now,
-                    deadline: now + Int64(settings.cluster.requestTimeout)))
+            let operation = Operation(
+                work: .read(get, QueuedCommand(command, words, count)), requester: requester,
+                version: session.pointee.version, reply: reply, slot: slot,
+                seats: wanted.isStrict ? [] : seats, began: now,
+                deadline: now + Int64(settings.cluster.requestTimeout))
+            let id = begin(operation)
             for rank in 0..<view.replicaCount where get.isAwaited(rank) {
-                sendMessage(PeerRequestCode.compare, to: view.replica(slot, rank), id, rank)
+                sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
             }
         } else if session.pointee.mode.contains(.suspended) {
             keepWaiting(requester, session, slot)
@@ -68,7 +74,7 @@ extension Executor {
         var isNew = false
         if let payload {
             do throws(CausalityError) {
-                isNew = try takeOver(payload, from: operation.slot, rank)
+                isNew = try takeOver(payload, of: operation, rank)
             } catch {
                 return failed(id)
             }
@@ -87,7 +93,7 @@ extension Executor {
     }
 
     /// Takes over what a replica has; if this node has more, tells it (read repair). Answers whether anything was new here.
-    private func takeOver(_ payload: ByteView, from slot: Int, _ rank: Int) throws(CausalityError) -> Bool {
+    private func takeOver(_ payload: ByteView, of operation: Operation, _ rank: Int) throws(CausalityError) -> Bool {
         var isNew = false
         var repairs = ByteBuffer()
         try takeOver(states: payload) { name, theirs, before, mine in
@@ -95,11 +101,11 @@ extension Executor {
             if dots != before { isNew = true }
             if dots != theirs.versions.map(\.dot) { append(mine, of: name, to: &repairs) }
         }
-        if repairs.count > 0, let view = cluster {
+        if repairs.count > 0, let view = cluster, !operation.isStandIn(rank, view) {
             statistics.add(.readRepairs)
             let timeLeft = UInt32(settings.cluster.requestTimeout)
             _ = peers.request(
-                view.replica(slot, rank), code: PeerRequestCode.states, id: 0, timeLeft: timeLeft,
+                operation.member(rank, view), code: PeerRequestCode.states, id: 0, timeLeft: timeLeft,
                 payload: repairs.view)
         }
         return isNew
@@ -116,7 +122,8 @@ extension Executor {
             var get = operation.comparison?.get, let view = cluster
         else { return }
         let ranks = (0..<view.replicaCount).filter {
-            !get.wasAsked($0) && canReach(view.replica(operation.slot, $0), view)
+            let member = operation.member($0, view)
+            return !get.wasAsked($0) && member >= 0 && canReach(member, view)
         }
         if ranks.isEmpty { return }
         for rank in ranks { get.ask(rank) }
@@ -124,7 +131,7 @@ extension Executor {
         coordinator.operations[id] = operation
         putTogetherComparison(request.command, request.arguments, request.count)
         for rank in ranks {
-            sendMessage(PeerRequestCode.compare, to: view.replica(operation.slot, rank), id, rank)
+            sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
         }
     }
 }

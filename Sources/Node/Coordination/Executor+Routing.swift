@@ -116,13 +116,15 @@ extension Executor {
     }
 
     /// Who coordinates writes to a slot now: the first of its replicas that can be reached, but not this node as long as it does not
-    /// know what it should; nil: nobody can.
+    /// know what it should; if there is none, the first that stands in for one; nil: nobody can.
     func coordinator(of slot: Int, _ view: ClusterView) -> Int? {
         for rank in 0..<view.replicaCount {
             let member = view.replica(slot, rank)
             if member == view.own ? node.isCaughtUp.isOn : canReach(member, view) { return member }
         }
-        return nil
+        let seats = seats(slot, view)
+        for (rank, member) in seats.enumerated() where member == view.replica(slot, rank) { return nil }
+        return seats.first { $0 >= 0 && ($0 != view.own || node.isCaughtUp.isOn) }
     }
 
     /// Whether it makes sense to ask a member for something: nobody suspects it, and this loop's connection to it has not
@@ -157,6 +159,9 @@ extension Executor {
     func run(
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [UInt8] {
+        // A session that waits for another node's client may not be there any more when somebody asks whose command it was.
+        let outer = state.pointee.session
+        defer { state.pointee.session = outer }
         let output = coordinator.output
         let link = session.pointee.link
         output.pointee.hardLimit = link.pointee.output.hardLimit

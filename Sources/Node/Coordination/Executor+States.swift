@@ -60,7 +60,8 @@ extension Executor {
             let merged = withAccess(key) { access in
                 let before = access.versions(of: key)
                 return (try? access.absorb(theirs, key)).flatMap { _ in
-                    (try? access.siblings(of: key)).map { (before, $0) }
+                    keptForOthers(key, access)
+                    return (try? access.siblings(of: key)).map { (before, $0) }
                 }
             }
             guard let (before, mine) = merged else { throw .corrupt }

@@ -14,17 +14,19 @@ extension Executor {
     ) {
         let wanted = consistency(session, command, words, count)
         var put = PutCoordinator(wanted.write, isStrict: wanted.isStrict, replicas: view.replicaCount)
-        for rank in 0..<view.replicaCount where canReach(view.replica(slot, rank), view) {
-            put.sent(to: rank, isStandIn: false)
+        let seats = seats(slot, view)
+        for rank in 0..<view.replicaCount where seats.isEmpty || seats[rank] >= 0 {
+            put.sent(to: rank, isStandIn: !seats.isEmpty && seats[rank] != view.replica(slot, rank))
         }
         if put.needed > view.replicaCount, versionOptions[command] != nil {
             // The command says so itself, and does nothing.
             return answer(requester, run(session, command, words, count))
         }
+        let own = ownSeat(slot, seats, view)
+        if own == nil || !mayKeep(slot, view) { put.giveUp() }
         if case .missed(_, let needed) = put.verdict {
             statistics.add(.quorumFailures)
-            let reachable = (0..<view.replicaCount).count { put.isAwaited($0) }
-            return refuse(requester, noQuorum(reachable, needed, writes: false))
+            return refuse(requester, noQuorum(put.possible, needed, writes: false))
         }
         let mayPrepare = !isPrepared && command != execCommand && !mayWait(command)
         if mayPrepare && !node.isSettled.isOn {
@@ -34,23 +36,28 @@ extension Executor {
         let reply = run(session, command, words, count)
         if session.pointee.mode.contains(.suspended) { return keepWaiting(requester, session, slot) }
         if coordinator.capture.isEmpty {
-            // That there was nothing to do is something that has been read.
-            if mayPrepare { return prepare(requester, session, command, words, count, slot, view, reply: reply) }
+            // That there was nothing to do is something that has been read; and stand-ins that were asked before may have
+            // known nothing at all.
+            if mayPrepare || isPrepared && !seats.isEmpty {
+                return prepare(requester, session, command, words, count, slot, view, reply: reply)
+            }
             return answer(requester, reply)
         }
-        if let own = view.ownRank(slot) { put.acknowledge(own) }
+        if let own { put.acknowledge(own) }
         let now = monotonicMilliseconds
         send(
             Operation(
                 work: .write(put), requester: requester, version: session.pointee.version, reply: reply, slot: slot,
-                began: now, deadline: now + Int64(settings.cluster.requestTimeout)), put, view)
+                seats: seats, began: now, deadline: now + Int64(settings.cluster.requestTimeout)), put, view)
     }
 
     /// The sink's: something has changed, under the partition's lock. What the coordinator knew when it wrote is taken
     /// now: filled in later it would cover what came in between.
     func captured(_ mutation: Mutation) {
-        if cluster == nil || mutation.dot.actor != node.keyspace.actor { return }
-        coordinator.capture.add(mutation) { node.keyspace.context(of: mutation) }
+        guard let cluster, mutation.dot.actor == node.keyspace.actor else { return }
+        let isForOthers = cluster.isFounded && cluster.ownRank(mutation.slot) == nil
+        if _slowPath(isForOthers) { keepForOthers(mutation, cluster) }
+        coordinator.capture.add(mutation, asState: isForOthers) { node.keyspace.context(of: mutation) }
     }
 
     // MARK: asking first
@@ -62,14 +69,22 @@ extension Executor {
         _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView, reply: [UInt8]
     ) {
         var get = GetCoordinator(.quorum, replicas: view.replicaCount)
-        if let own = view.ownRank(slot) {
+        let seats = seats(slot, view)
+        if let own = ownSeat(slot, seats, view) {
             get.ask(own)
-            get.answer(own, differs: false)
+            if reply.isEmpty || view.ownRank(slot) != nil || knowsAll(command, words, count) {
+                get.answer(own, differs: false)
+            } else {
+                get.fail(own)
+            }
         }
-        for rank in 0..<view.replicaCount where get.wantsMore && !get.wasAsked(rank) {
-            if canReach(view.replica(slot, rank), view) { get.ask(rank) }
-        }
+        askMore(&get, slot, seats, view, isStrict: false)
         if get.verdict != .pending {
+            let wanted = consistency(session, command, words, count).write.needed(of: view.replicaCount)
+            if case .missed(_, let needed) = get.verdict, !reply.isEmpty, wanted >= needed {
+                statistics.add(.quorumFailures)
+                return refuse(requester, noQuorum(get.askedCount, needed, writes: false))
+            }
             // Nobody is there to be asked. Whoever wants fewer acknowledgements than a quorum has accepted that.
             if reply.isEmpty {
                 return write(requester, session, command, words, count, slot, view, isPrepared: true)
@@ -77,14 +92,14 @@ extension Executor {
             return answer(requester, reply)
         }
         let now = monotonicMilliseconds
-        let id = begin(
-            Operation(
-                work: .prepare(get, QueuedCommand(command, words, count), consistency(session)), requester: requester,
-                version: session.pointee.version, reply: reply, slot: slot, began: now,
-                deadline: now + Int64(settings.cluster.requestTimeout)))
+        let operation = Operation(
+            work: .prepare(get, QueuedCommand(command, words, count), consistency(session)), requester: requester,
+            version: session.pointee.version, reply: reply, slot: slot, seats: seats, began: now,
+            deadline: now + Int64(settings.cluster.requestTimeout))
+        let id = begin(operation)
         putTogetherComparison(command, words, count)
         for rank in 0..<view.replicaCount where get.isAwaited(rank) {
-            sendMessage(PeerRequestCode.compare, to: view.replica(slot, rank), id, rank)
+            sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
         }
     }
 
@@ -107,6 +122,8 @@ extension Executor {
 
     /// Sends what has been captured to the slot's other replicas. The operation waits for them if need be.
     private func send(_ operation: Operation, _ put: PutCoordinator, _ view: ClusterView) {
+        var operation = operation
+        swap(&operation.served, &coordinator.served)
         let writes = coordinator.capture.writes
         let own = writes.filter { $0.slot == operation.slot }
         if own.count < writes.count { sendUnawaited(writes.filter { $0.slot != operation.slot }, view) }
@@ -114,13 +131,22 @@ extension Executor {
         if put.verdict == .pending {
             id = begin(operation)
         } else {
+            release(operation.served)
             answer(operation.requester, operation.reply)
         }
         encode(own, slot: operation.slot)
         coordinator.capture.reset()
-        for rank in 0..<view.replicaCount where put.isAwaited(rank) {
-            sendMessage(PeerRequestCode.write, to: view.replica(operation.slot, rank), id, rank)
-        }
+        for rank in 0..<view.replicaCount where put.isAwaited(rank) { sendWrites(operation, view, id, rank) }
+    }
+
+    /// Sends the writes that have been put together to who sits at a rank. A stand-in is told for whom they are.
+    func sendWrites(_ operation: Operation, _ view: ClusterView, _ id: UInt64, _ rank: Int) {
+        let member = operation.member(rank, view)
+        if !operation.isStandIn(rank, view) { return sendMessage(PeerRequestCode.write, to: member, id, rank) }
+        let count = coordinator.message.count
+        coordinator.message.append(UInt8(rank))
+        sendMessage(PeerRequestCode.hint, to: member, id, rank)
+        coordinator.message.truncate(to: count)
     }
 
     /// Sends the message that has been put together. Where it cannot be sent, that rank fails.
@@ -131,27 +157,37 @@ extension Executor {
         if !isSent && id != 0 { failed(OperationTable.id(id, rank: rank)) }
     }
 
-    /// What is captured outside of any client's write (expiry, eviction, clients that waited and have been served): it
-    /// travels, and nobody waits for it.
+    /// What is captured outside of any client's write (expiry, eviction): it travels, and nobody waits for it but clients
+    /// that it has served.
     func sendCaptured() {
-        if coordinator.capture.isEmpty { return }
-        if let view = cluster { sendUnawaited(coordinator.capture.writes, view) }
+        if coordinator.capture.isEmpty && coordinator.served.isEmpty { return }
+        if !coordinator.capture.isEmpty, let view = cluster { sendUnawaited(coordinator.capture.writes, view) }
         coordinator.capture.reset()
+        release(coordinator.served)
+        coordinator.served = []
     }
 
     private func sendUnawaited(_ writes: [WriteCapture.Write], _ view: ClusterView) {
         for slot in Set(writes.map(\.slot)).sorted() {
-            var put = PutCoordinator(.all, isStrict: false, replicas: view.replicaCount)
+            // What is kept for others is handed over anyway.
+            if view.ownRank(slot) == nil { continue }
+            let wanted = coordinator.served.isEmpty ? Quorum.all : settings.cluster.consistency.write
+            var put = PutCoordinator(wanted, isStrict: false, replicas: view.replicaCount)
             for rank in 0..<view.replicaCount {
                 let member = view.replica(slot, rank)
                 if member != view.own && canReach(member, view) { put.sent(to: rank, isStandIn: false) }
             }
             if put.isComplete { continue }
+            if !coordinator.served.isEmpty, let own = view.ownRank(slot) {
+                put.sent(to: own, isStandIn: false)
+                put.acknowledge(own)
+            }
             let now = monotonicMilliseconds
-            let id = begin(
-                Operation(
-                    work: .write(put), requester: .nobody, version: 2, slot: slot, began: now,
-                    deadline: now + Int64(settings.cluster.requestTimeout)))
+            var operation = Operation(
+                work: .write(put), requester: .nobody, version: 2, slot: slot, began: now,
+                deadline: now + Int64(settings.cluster.requestTimeout))
+            if put.verdict == .pending { swap(&operation.served, &coordinator.served) }
+            let id = begin(operation)
             encode(writes.filter { $0.slot == slot }, slot: slot)
             for rank in 0..<view.replicaCount where put.isAwaited(rank) {
                 sendMessage(PeerRequestCode.write, to: view.replica(slot, rank), id, rank)

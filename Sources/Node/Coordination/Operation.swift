@@ -16,6 +16,12 @@ enum Requester {
     case nobody
 }
 
+/// Who has been served by a write, and what it gets once enough replicas have that.
+struct ServedWaiter {
+    let waiter: Waiter
+    let reply: [UInt8]
+}
+
 /// A request that waits for other nodes.
 struct Operation {
     enum Work {
@@ -32,6 +38,10 @@ struct Operation {
         case watch
         /// A member is asked for what this node lacks; -1: in which partitions that is.
         case catchUp(partition: Int)
+        /// Keys that were kept for a member are on their way to it.
+        case handOver([HintTable.Hint])
+        /// A member is told that it has all that this node wrote in these slots.
+        case account([Int])
     }
 
     var work: Work
@@ -40,12 +50,26 @@ struct Operation {
     var version: UInt8
     /// What is answered if all goes well.
     var reply: [UInt8] = []
+    /// Clients that waited, and that the write has served.
+    var served: [ServedWaiter] = []
     var slot: Int
+    /// Who has been asked, by rank: a replica or who stands in for it, -1 for nobody. Empty: the slot's replicas.
+    var seats: [Int] = []
     /// Of a forwarded request: to whom.
     var member = -1
     /// When it was begun, and when nobody waits any longer: ms on the monotonic clock.
     var began: Int64
     var deadline: Int64
+
+    /// Who sits at this rank; -1: nobody.
+    func member(_ rank: Int, _ view: ClusterView) -> Int {
+        seats.isEmpty ? view.replica(slot, rank) : seats[rank]
+    }
+
+    /// Whether who sits there stands in for a replica.
+    func isStandIn(_ rank: Int, _ view: ClusterView) -> Bool {
+        !seats.isEmpty && seats[rank] != view.replica(slot, rank)
+    }
 
     /// The client for whom something is being written.
     var writer: SessionPointer? {

@@ -27,8 +27,9 @@ struct WriteCapture: ~Copyable {
     var isEmpty: Bool { writes.isEmpty }
 
     /// Called by the sink, under the partition's lock.
-    /// `context`: what it supersedes, which a state says itself.
-    mutating func add(_ mutation: Mutation, superseding context: () -> CausalContext) {
+    /// `context`: what it supersedes, which a state says itself. `asState`: the key's state travels in any case.
+    mutating func add(_ mutation: Mutation, asState: Bool, superseding context: () -> CausalContext) {
+        let isMutation = mutation.travelsAlone && !asState
         let start = bytes.count
         bytes.append(mutation.key)
         let keyEnd = bytes.count
@@ -38,7 +39,7 @@ struct WriteCapture: ~Copyable {
             Write(
                 slot: mutation.slot, dot: mutation.dot, timestamp: mutation.timestamp,
                 predecessor: hasPredecessor ? mutation.predecessor : nil,
-                context: mutation.travelsAlone ? context() : CausalContext(), isMutation: mutation.travelsAlone,
+                context: isMutation ? context() : CausalContext(), isMutation: isMutation,
                 key: start..<keyEnd, mutation: keyEnd..<bytes.count))
     }
 

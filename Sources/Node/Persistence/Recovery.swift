@@ -49,6 +49,7 @@ extension Node {
     public func recover(_ directory: DataDirectory) throws(RecoveryError) -> RecoveryReport {
         loading.begin(total: directory.bytes, now: cs_wall_us() / 1_000_000)
         defer { loading.end() }
+        standInAsBefore()
         var report = RecoveryReport()
         let found = try lastActor(directory)
         let tree = try openTree(directory)
