@@ -134,7 +134,12 @@ public struct StoredSiblings<Payload> {
             stored.insert(Stored(version: version, isAccompanied: true), at: place)
         }
         residue.join(write.context)
-        if claims { clock.add(write.dot, at: write.timestamp) }
+        if claims {
+            clock.add(write.dot, at: write.timestamp)
+        } else if write.payload == nil {
+            // The dot says to others that something was deleted: who takes over the state may be the only one to have it.
+            residue.insert(ClockEntry(write.dot, at: write.timestamp))
+        }
         strip(by: clock)
         return isSuperseded ? .superseded : .done
     }

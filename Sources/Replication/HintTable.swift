@@ -9,13 +9,38 @@ public struct HintTable: Sendable {
         public var change: UInt64
     }
 
+    /// What one member lacks.
+    private struct Lack: Sendable {
+        /// By key, its latest change.
+        var changes: [[UInt8]: UInt64] = [:]
+        /// In the order of changes, the same on every run; some are not the latest of their keys.
+        private var queue: ArraySlice<Hint> = []
+
+        private func isLatest(_ hint: Hint) -> Bool { changes[hint.key] == hint.change }
+
+        /// Answers whether it did not lack the key before.
+        mutating func add(_ hint: Hint) -> Bool {
+            queue.append(hint)
+            let isNew = changes.updateValue(hint.change, forKey: hint.key) == nil
+            if queue.count > 2 * changes.count + 64 { queue = queue.filter(isLatest)[...] }
+            return isNew
+        }
+
+        mutating func first(_ max: Int) -> [Hint] {
+            queue = queue.drop { !isLatest($0) }
+            // The slice keeps what is before it.
+            if queue.startIndex > queue.count + 64 { queue = Array(queue)[...] }
+            return Array(queue.lazy.filter(isLatest).prefix(max))
+        }
+    }
+
     private struct Place: Hashable {
         var member: Int
         var slot: Int
     }
 
-    /// By member, key and change.
-    private var lacking: [Int: [[UInt8]: UInt64]] = [:]
+    /// By member.
+    private var lacks: [Int: Lack] = [:]
     /// How many members lack a key.
     private var members: [[UInt8]: Int] = [:]
     /// How many keys of a slot a member lacks.
@@ -35,7 +60,7 @@ public struct HintTable: Sendable {
     public mutating func add(_ key: ByteView, slot: Int, for member: Int, isNew: Bool = true) {
         lastChange += 1
         let key = key.bytes
-        if lacking[member, default: [:]].updateValue(lastChange, forKey: key) != nil { return }
+        if !lacks[member, default: Lack()].add(Hint(key: key, change: lastChange)) { return }
         count += 1
         if isNew { stored += 1 }
         members[key, default: 0] += 1
@@ -45,15 +70,19 @@ public struct HintTable: Sendable {
     /// Some were not taken.
     public mutating func drop(_ count: Int = 1) { dropped += UInt64(count) }
 
-    /// What a member lacks, up to so many; in no order.
-    public func hints(for member: Int, max: Int) -> [Hint] {
-        (lacking[member] ?? [:]).prefix(max).map { Hint(key: $0.key, change: $0.value) }
+    /// What a member lacks, up to so many, in the order in which it changed.
+    public mutating func hints(for member: Int, max: Int) -> [Hint] {
+        if lacks[member]?.changes.isEmpty ?? true {
+            lacks[member] = nil
+            return []
+        }
+        return lacks[member]!.first(max)
     }
 
     /// The member has the key as it was at this change, durably. Answers whether nobody lacks the key any more.
     public mutating func handed(_ hint: Hint, slot: Int, to member: Int) -> Bool {
-        guard lacking[member]?[hint.key] == hint.change else { return false }
-        lacking[member]?[hint.key] = nil
+        guard lacks[member]?.changes[hint.key] == hint.change else { return false }
+        lacks[member]?.changes[hint.key] = nil
         count -= 1
         replayed += 1
         let place = Place(member: member, slot: slot)

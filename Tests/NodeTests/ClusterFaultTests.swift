@@ -229,6 +229,34 @@ import Testing
         #expect(load.acknowledged > 200)
         #expect(cluster.servers.reduce(0) { $0 + $1.node!.hints.withLock { $0.stored } } > 0)
     }
+
+    /// What was acknowledged is on two nodes, whoever they are: one of five forgets everything while the network is split.
+    @Test(arguments: seeds)
+    func oneForgetsWhileOthersStandIn(seed: UInt64) throws {
+        let (cluster, load) = try world(seed: seed, servers: 5)
+        for _ in 0..<3 {
+            load.run(milliseconds: 300)
+            let first = Int(load.random.below(5))
+            let small = [first, (first + 1 + Int(load.random.below(4))) % 5]
+            cluster.split(small, (0..<5).filter { !small.contains($0) })
+            load.run(milliseconds: 5000)
+            let victim = Int(load.random.below(5))
+            cluster.kill(victim)
+            try cluster.start(victim)
+            cluster.heal()
+            #expect(cluster.run(limit: 60_000) { isWhole(cluster) } != nil)
+        }
+        #expect(load.problems() == [])
+        #expect(load.acknowledged > 200)
+    }
+
+    /// All are there, have what was kept for them, and have caught up with each other since.
+    private func isWhole(_ cluster: SimulatedCluster) -> Bool {
+        cluster.servers.allSatisfy { server in
+            server.node!.isCaughtUp.isOn && server.node!.isSettled.isOn && server.node!.hints.withLock { $0.count } == 0
+                && cluster.servers.indices.allSatisfy(server.view.isReachable)
+        }
+    }
 }
 
 extension Executor {

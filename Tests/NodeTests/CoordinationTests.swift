@@ -256,6 +256,28 @@ import Testing
         #expect(world.ask(2, "GET gone") == "$-1\r\n")
     }
 
+    /// A node that is still reading its own data is asked in vain: what it took over would not be in its log.
+    @Test func whoLoadsTakesNothing() throws {
+        let world = try World(seed: 11)
+        let server = world.cluster.servers[2]
+        #expect(world.ask(0, "SET k 1") == "+OK\r\n")
+        world.cluster.run(milliseconds: 100)
+        #expect(world.local("k")[2] == Array("1".utf8))
+        server.node!.beginLoading()
+        #expect(world.ask(0, "CONSISTENCY W ALL") == "+OK\r\n")
+        for i in 0..<10 { #expect(world.ask(0, "SET key:\(i) 2").hasPrefix("-NOQUORUM ")) }
+        world.cluster.run(milliseconds: 10_000)
+        for i in 0..<10 { #expect(world.local("key:\(i)")[2] == nil) }
+        for loop in 0..<2 { server.executor(loop).endLoading() }
+        world.cluster.run(milliseconds: 10_000)
+        // What others have of it by then it gets.
+        #expect(world.ask(0, "SET k 3") == "+OK\r\n")
+        for i in 0..<10 {
+            let others = world.local("key:\(i)")
+            #expect(others[0] == others[2] && others[1] == others[2])
+        }
+    }
+
     @Test func withoutAQuorumNothingIsClaimed() throws {
         let world = try World(seed: 7)
         #expect(world.ask(0, "SET k 1") == "+OK\r\n")

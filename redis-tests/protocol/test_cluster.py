@@ -148,6 +148,85 @@ class Keys(unittest.TestCase):
             self.assertEqual(conn("GET", "away:gone"), None)
 
 
+@unittest.skipIf(ts.REFERENCE, "Martlet's own: Redis has no quorums")
+class StandIns(unittest.TestCase):
+    """Two of five are killed: others stand in for them, keep what they were given although they are killed, too, and hand it over."""
+
+    KEYS = 30
+
+    @classmethod
+    def setUpClass(cls):
+        words = ["--io-threads", "2", "--appendonly", "yes", "--appendfsync", "always"]
+        cls.cluster = testcluster.Cluster(5, words=words, timeout=5000, limit=120)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.stop()
+
+    def figure(self, server, name):
+        return int(Keys.figures(self.cluster, server)["cluster_" + name])
+
+    def caught_up(self):
+        return all(self.figure(s, "settled") == 1 for s in self.cluster.servers)
+
+    def keys_of(self, a, b):
+        """Keys that both have, and that need one of the others to be on two nodes."""
+        keys = []
+        slots = self.cluster.ask(self.cluster.servers[0], "CLUSTER", "SLOTS")
+        for i in range(5000):
+            slot = self.cluster.ask(a, "CLUSTER", "KEYSLOT", "key:%d" % i)
+            ports = next([node[1] for node in nodes] for first, last, *nodes in slots if first <= slot <= last)
+            if len(ports) == 3 and a.port in ports and b.port in ports:
+                keys.append("key:%d" % i)
+            if len(keys) == self.KEYS:
+                return keys
+        raise AssertionError("no keys that both have")
+
+    def test_writes_go_on_and_are_handed_over(self):
+        self.cluster.wait(self.caught_up, 120)
+        a, b, *others = self.cluster.servers
+        keys = self.keys_of(a, b)
+        a.kill()
+        b.kill()
+        for i, key in enumerate(keys):
+            reply = None
+
+            def written():
+                nonlocal reply
+                reply = self.cluster.ask(others[i % 3], "SET", key, "value:%d" % i)
+                return reply == "OK"
+
+            self.cluster.wait(written, 120)
+        with self.cluster.conn(others[0]) as conn:
+            self.assertEqual(conn("CONSISTENCY", "STRICT"), "OK")
+            # Somebody who has just gone is asked until that is noticed.
+            self.cluster.wait(lambda: str(conn("SET", keys[0], "x")).startswith("NOQUORUM 1/2"))
+        held = [self.figure(s, "hints_held") for s in others]
+        self.assertGreaterEqual(sum(held), len(keys))
+        keeper = others[held.index(max(held))]
+        keeper.kill()
+        keeper.resume()
+        # All who have no replica of a key keep it for all who have.
+        self.cluster.wait(lambda: self.figure(keeper, "hints_held") > 0, 120)
+        a.resume()
+        b.resume()
+        self.cluster.wait(lambda: all(self.figure(s, "hints_held") == 0 for s in self.cluster.servers), 120)
+        self.cluster.wait(self.caught_up, 120)
+        for server in self.cluster.servers:
+            with self.cluster.conn(server) as conn:
+                self.assertEqual(conn("CONSISTENCY", "R", "ALL"), "OK")
+                for i, key in enumerate(keys):
+                    values = []
+
+                    def read():
+                        values[:] = [conn("GET", key)]
+                        return not isinstance(values[0], ts.Err)
+
+                    self.cluster.wait(read, 120)
+                    self.assertEqual(values[0], b"value:%d" % i)
+        self.assertGreater(sum(self.figure(s, "hints_replayed") for s in self.cluster.servers), 0)
+
+
 @unittest.skipIf(ts.REFERENCE, "Martlet's own texts")
 class Starts(unittest.TestCase):
     """What keeps a node from starting is said in one line."""

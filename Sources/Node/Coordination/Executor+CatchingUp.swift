@@ -11,6 +11,11 @@ extension Executor {
     /// Begins what is due.
     func lookAfterCatchUp(_ view: ClusterView) {
         let now = monotonicMilliseconds
+        // The key space is another thread's.
+        if isLoading {
+            coordinator.nextCatchUp = now + Executor.catchUpMilliseconds
+            return
+        }
         if !settings.cluster.catchesUp {
             coordinator.nextCatchUp = .max
             node.isCaughtUp.isOn = true
@@ -72,10 +77,11 @@ extension Executor {
 
     /// Of each partition: a number for what the clocks say of the slots that both nodes have.
     private func digests(with member: Int, _ view: ClusterView) -> [UInt64] {
-        let actors = node.keyspace.actors.table
-        return (0..<Limits.partitions).map { index in
+        (0..<Limits.partitions).map { index in
             let slots = sharedSlots(index, with: member, view)
             return withPartition(index) { access in
+                // Not before: another loop may have heard of an actor since, and noted a dot of it.
+                let actors = node.keyspace.actors.table
                 let residues = access.residues(actors)
                 return slots.reduce(0) { digest, slot in
                     if node.keyspace.isUntouched(slot) { return digest }

@@ -29,8 +29,8 @@ extension Executor {
             withPartition(index) { access in
                 let keys = access.keys { view.ownRank($0) == nil }
                 node.hints.withLock { hints in
-                    for (slot, names) in keys {
-                        for name in names {
+                    for (slot, names) in keys.sorted(by: { $0.key < $1.key }) {
+                        for name in names.sorted(by: { $0.lexicographicallyPrecedes($1) }) {
                             for rank in 0..<view.replicaCount {
                                 let member = view.replica(slot, rank)
                                 name.withView { hints.add($0, slot: slot, for: member, isNew: false) }
@@ -138,7 +138,9 @@ extension Executor {
         while reader.rest > 0 {
             let slot = try reader.varint()
             let dot = try dictionary.dot(&reader)
-            if slot >= UInt64(Limits.slots) || view.ownRank(Int(slot)) == nil { throw .corrupt }
+            if slot >= UInt64(Limits.slots) || view.ownRank(Int(slot)) == nil || dot.actor == node.keyspace.actor {
+                throw .corrupt
+            }
             let range = DotRange(actor: dot.actor, 1...dot.counter)
             let now = state.pointee.moment.wall
             withPartition(Int(slot) >> 6) { _ in

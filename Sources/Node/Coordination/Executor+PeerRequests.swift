@@ -9,6 +9,8 @@ import Replication
 /// What other nodes ask of this one.
 extension Executor: PeerRequests {
     func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn) {
+        // The key space is another thread's, and what is taken over now would not be logged.
+        if isLoading { return respond(via, id, PeerResponseCode.notHere) }
         do throws(CausalityError) {
             switch code {
             case PeerRequestCode.command: return try serveCommand(payload, via, id)
