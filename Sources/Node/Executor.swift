@@ -250,6 +250,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     }
 
     public override func turnEnded(monotonic: UInt64) -> Int32 {
+        // Between turns nobody's is the turn: in a simulation the thread goes on to do other servers' work, and their start.
+        defer { cs_set_thread_value(nil) }
         statistics.add(.turns)
         statistics.raise(.longestTurn, to: monotonic &- turnStarted)
         node.reclaimer.leave(index)
