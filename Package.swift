@@ -3,7 +3,7 @@
 // depends only on targets above it. `make build` refuses an import that is not declared here.
 import PackageDescription
 
-let settings: [SwiftSetting] = [
+let usual: [SwiftSetting] = [
     .swiftLanguageMode(.v6),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
@@ -16,6 +16,10 @@ let settings: [SwiftSetting] = [
         ],
         .when(configuration: .release)),
 ]
+
+// A build that can be told to make mistakes, for the simulator to notice (docs/testing.md): never one that is shipped.
+let canaries: [SwiftSetting] = Context.environment["MARTLET_CANARIES"] == nil ? [] : [.define("CANARIES")]
+let settings = canaries + usual
 
 func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -30,6 +34,7 @@ let package = Package(
     products: [
         .executable(name: "martlet-server", targets: ["martlet-server"]),
         .executable(name: "martlet-check", targets: ["martlet-check"]),
+        .executable(name: "martlet-sim", targets: ["martlet-sim"]),
     ],
     targets: [
         .target(
@@ -63,6 +68,8 @@ let package = Package(
             ]),
         // Whole nodes on a simulated network, in one thread.
         layer("NodeSimulation", ["Base", "Cluster", "Keyspace", "Node", "Simulation"]),
+        // One seed's course through the faults, and what is promised through them.
+        layer("Trials", ["Base", "Cluster", "Node", "NodeSimulation", "Simulation"]),
         layer("Reactor", ["Base", "CSystem"]),
         .executableTarget(
             name: "martlet-server",
@@ -82,6 +89,8 @@ let package = Package(
         .executableTarget(
             name: "GossipTable", dependencies: ["Base", "Cluster", "ClusterSimulation"], path: "bench/GossipTable",
             swiftSettings: settings),
+        .executableTarget(
+            name: "martlet-sim", dependencies: ["Base", "CSystem", "Trials"], swiftSettings: settings),
         .executableTarget(name: "martlet-check", dependencies: ["Base", "Storage"], swiftSettings: settings),
         // What fuzzing checks, and the fuzzer: `make fuzz` builds it with -DFUZZING, otherwise it replays files.
         .target(
@@ -123,6 +132,7 @@ let package = Package(
         tests("SimulationTests", ["Base", "CSystem", "Simulation"]),
         tests("CausalityTests", ["Base", "Causality"]),
         tests("ReplicationTests", ["Base", "Causality", "Cluster", "Replication"]),
+        tests("TrialsTests", ["Base", "Trials"]),
         tests("RESPTests", ["Base", "RESP", "FuzzOracles", "FuzzCorpus"]),
         tests("KeyspaceTests", ["Base", "CSystem", "Causality", "Keyspace"]),
         tests("CommandsTests", ["Base", "CSystem", "RESP", "Causality", "Keyspace", "Commands"]),

@@ -24,6 +24,12 @@ public struct ActorIdentity: Equatable, Sendable {
     public init(after previous: ActorIdentity?, directory: UInt64, lastRecord: UInt64, fresh: ActorID) {
         self.directory = directory
         state = .inUse
+        #if CANARIES
+            if Canary.active == .reuseActor, let previous {
+                actor = previous.actor
+                return
+            }
+        #endif
         if let previous, previous.directory == directory, previous.state == .clean(lastRecord: lastRecord) {
             actor = previous.actor
         } else {

@@ -1,3 +1,5 @@
+import Base
+
 /// A write as it travels: made once, by its coordinator, and the same for every replica.
 public struct WriteEvent<Payload> {
     public let dot: Dot
@@ -190,6 +192,9 @@ public struct StoredSiblings<Payload> {
     public mutating func strip(by clock: SlotClock) {
         residue.strip(by: clock.base)
         residue.strip(by: clock.dropped)
+        #if CANARIES
+            if Canary.active == .dropBeyondBase { residue = CausalContext() }
+        #endif
         // That they are here says the same.
         for one in stored { residue.remove(exact: one.version.dot) }
         if stored.count == 1 {

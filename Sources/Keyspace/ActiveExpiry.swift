@@ -58,11 +58,16 @@ public struct ActiveExpiry {
         resizing = loop
     }
 
+    /// False where time is simulated: then a slice does all that is due, however long that takes.
+    public var hasTimeLimits = true
+
+    private func monotonic() -> UInt64 { hasTimeLimits ? cs_monotonic_ns() : 0 }
+
     /// Works until nothing is due or the budget (ns) is spent. No partition lock is held by the caller.
     public mutating func slice(_ moment: Moment, budget: UInt64 = Limits.expirySliceNanoseconds) -> Progress {
         var progress = Progress()
         if first >= Limits.partitions { return progress }
-        let end = cs_monotonic_ns() &+ budget
+        let end = monotonic() &+ budget
         if cs_load_u32(&keyspace.shared.pointee.keepsExpired) == 0 {
             expire(moment, end, &progress)
         } else {
@@ -88,7 +93,7 @@ public struct ActiveExpiry {
         for _ in Swift.stride(from: first, to: Limits.partitions, by: stride) {
             let partition = keyspace.partitions + at
             while Partition.earliestDeadline(partition) < moment.wall {
-                if cs_monotonic_ns() >= end {
+                if monotonic() >= end {
                     progress.isUnfinished = true
                     progress.earliestDeadline = Partition.earliestDeadline(partition)
                     return
@@ -110,11 +115,11 @@ public struct ActiveExpiry {
 
     /// One hold of a partition's lock.
     private func hold(_ partition: PartitionPointer, _ moment: Moment, _ end: UInt64, _ progress: inout Progress) {
-        let stop = min(end, cs_monotonic_ns() &+ ActiveExpiry.lockNanoseconds)
+        let stop = min(end, monotonic() &+ ActiveExpiry.lockNanoseconds)
         var earliest = Int64.max
         for database in 0..<keyspace.databaseCount {
             let access = Access(partition, database: database, moment: moment)
-            while access.tables.pointee.earliestDeadline < moment.wall && cs_monotonic_ns() < stop {
+            while access.tables.pointee.earliestDeadline < moment.wall && monotonic() < stop {
                 access.expireBucket(&progress)
             }
             earliest = min(earliest, access.tables.pointee.earliestDeadline)
@@ -131,7 +136,7 @@ public struct ActiveExpiry {
             if !Partition.lock(partition, microseconds: ActiveExpiry.patienceMicroseconds) { return }
             isPending = stepTables(partition)
             Partition.unlock(partition)
-        } while isPending && cs_monotonic_ns() < end
+        } while isPending && monotonic() < end
         if isPending {
             progress.isUnfinished = true
             return

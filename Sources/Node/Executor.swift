@@ -153,6 +153,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         tables = node.keyspace.tables
         eviction = Eviction(node.keyspace)
         expiry = ActiveExpiry(node.keyspace, loop: index, of: node.configuration.settings.loops)
+        expiry.hasTimeLimits = node.doors.hasRealTime
         statistics = Statistics(commandCount: node.commands.commands.count)
         settingsVersion = node.configuration.version
         settings = node.configuration.settings
@@ -366,6 +367,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         if let persistence {
             commitRecord()
             number = persistence.turnEnded(clients: dirty.count, refusals: refusalsAtTurn)
+            #if CANARIES
+                if Canary.active == .acknowledgeBeforeWriting { number = 0 }
+            #endif
         }
         if _slowPath(clusterVersion != 0) { peers.turnEnds(waitingFor: number) }
         return number

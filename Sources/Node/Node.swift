@@ -200,6 +200,8 @@ public struct Doors: Sendable {
     public var exchange: @Sendable (PeerRequest, @escaping @Sendable (PeerReply) -> Void) -> Void = { _, done in
         done(PeerReply(failure: .connecting))
     }
+    /// False in a simulation: nothing is cut short because it takes too long.
+    public var hasRealTime = true
     /// Nil: there is no disk to save to.
     public var snapshots: SnapshotDoors?
     /// What the operating system says of the process.

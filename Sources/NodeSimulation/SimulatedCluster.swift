@@ -33,12 +33,19 @@ public final class SimulatedCluster {
     /// Keeps ends that refer to each other.
     private var streams: [SimulatedStream] = []
     private let options: [String]
+    private let ownOptions: (Int) -> [String]
     private let loopCount: Int
     private static let serversMax = 1 << 16
 
-    /// - Parameter options: of every server, as on the command line.
-    public init(seed: UInt64, servers count: Int, loops: Int = 1, options: [String] = []) throws {
+    /// - Parameters:
+    ///   - options: of every server, as on the command line.
+    ///   - ownOptions: further ones of one server, by its index.
+    public init(
+        seed: UInt64, servers count: Int, loops: Int = 1, options: [String] = [],
+        ownOptions: @escaping (Int) -> [String] = { _ in [] }
+    ) throws {
         random = PRNG(seed: seed)
+        self.ownOptions = ownOptions
         loopCount = loops
         let seeds = (0..<count).map { "10.0.\($0 / 250).\($0 % 250 + 1):\(SimulatedServer.clientPort)" }
         self.options =
@@ -67,8 +74,11 @@ public final class SimulatedCluster {
     public func start(_ index: Int, _ more: [String] = []) throws {
         let server = servers[index]
         precondition(!server.isRunning)
+        server.log.threads = []
+        server.log.whileAsleep = {}
+        server.isWriteDue = false
         server.log.random = PRNG(seed: random.next())
-        let configuration = try Configuration.load(options + more)
+        let configuration = try Configuration.load(options + ownOptions(index) + more)
         let node = Node(
             configuration: configuration, doors: doors(of: server), wall: clock(index).wall / 1000,
             seed: random.next())
@@ -79,6 +89,7 @@ public final class SimulatedCluster {
         try node.openCluster(address, now: now / 1000)
         configuration.onChange = { [unowned node] old, new in node.refuseClusterChange(old, new) }
         server.node = node
+        server.log.whileAsleep = { [unowned node] in node.persistence?.step() }
         server.life += 1
         server.loops = node.executors.map { SimulatedLoop(self, server: index, $0) }
         for loop in server.loops {
@@ -93,8 +104,11 @@ public final class SimulatedCluster {
     private func doors(of server: SimulatedServer) -> Doors {
         let log = server.log
         var doors = Doors(
-            disposer: Disposer(), log: { _, text in log.lines.append(text) }, shutDown: {}, sleep: { _ in })
+            disposer: Disposer(), log: { _, text in log.lines.append(text) }, shutDown: {},
+            sleep: { log.sleep($0) })
+        doors.spawn = { name, _, body in log.threads.append((name, body)) }
         doors.files = server.files
+        doors.hasRealTime = false
         doors.randomNumber = { log.random.next() | 1 }
         doors.secretBytes = { count in (0..<count).map { _ in UInt8(truncatingIfNeeded: log.random.next()) } }
         return doors
@@ -106,6 +120,13 @@ public final class SimulatedCluster {
         unowned(unsafe) let loop: SimulatedLoop
         init(_ world: SimulatedCluster, _ loop: SimulatedLoop) { (self.world, self.loop) = (world, loop) }
         func wake() { world.wake(loop) }
+    }
+
+    /// As SIGTERM: it ends in order, with everything synced.
+    public func stop(_ index: Int) {
+        let server = servers[index]
+        server.node?.closePersistence()
+        kill(index)
     }
 
     /// As kill -9: what was written to its disk is there.
@@ -213,12 +234,12 @@ public final class SimulatedCluster {
             attend(end)
         case .write(let index, let life):
             let server = servers[index]
-            if server.life != life || server.isPaused { return }
+            if server.life != life { return }
+            server.isWriteDue = false
+            if server.isPaused { return }
             server.node?.persistence?.step()
             // As long as somebody waits: the disk may have refused.
-            if server.loops.contains(where: \.isWaiting) {
-                queue.add(.write(server: index, life: life), at: now + 200_000)
-            }
+            if server.loops.contains(where: \.isWaiting) { scheduleWrite(server, at: now + 200_000) }
         case .action(let action): action()
         }
     }
@@ -240,10 +261,14 @@ public final class SimulatedCluster {
         note(loop.server << 8)
         let next = loop.turn()
         if let next { schedule(loop, at: now + next) }
-        if loop.isWaiting {
-            let delay = 100 + Int64(random.below(900))
-            queue.add(.write(server: loop.server, life: servers[loop.server].life), at: now + delay)
-        }
+        if loop.isWaiting { scheduleWrite(servers[loop.server], at: now + 100 + Int64(random.below(900))) }
+    }
+
+    /// Its log is written, unless it is to be anyway.
+    private func scheduleWrite(_ server: SimulatedServer, at time: Int64) {
+        if server.isWriteDue { return }
+        server.isWriteDue = true
+        queue.add(.write(server: server.index, life: server.life), at: time)
     }
 
     // MARK: datagrams

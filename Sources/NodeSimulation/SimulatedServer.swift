@@ -20,6 +20,7 @@ public final class SimulatedServer {
     var loops: [SimulatedLoop] = []
     /// Which of its lives this is: what is due for an earlier one is not done.
     var life = 0
+    var isWriteDue = false
     var gossipAt = Int64.max
     public internal(set) var isPaused = false
     /// Datagrams that came while it was paused, and who sent them.
@@ -46,4 +47,19 @@ public final class SimulatedServer {
 final class SimulatedLog: @unchecked Sendable {
     var lines: [String] = []
     var random = PRNG(seed: 0)
+    /// What would run in threads. All are told to end before anybody waits for them, and are done at once then: those of the
+    /// tree first.
+    var threads: [(name: String, body: @Sendable () -> Void)] = []
+
+    /// What happens while a thread of the node's waits.
+    var whileAsleep: () -> Void = {}
+
+    func sleep(_ microseconds: Int) {
+        whileAsleep()
+        // So long waits who ends the threads.
+        if microseconds != 1000 { return }
+        let ending = threads.filter { $0.name != "log" }
+        for thread in ending.isEmpty ? threads : ending { thread.body() }
+        threads.removeAll { ending.isEmpty || $0.name != "log" }
+    }
 }

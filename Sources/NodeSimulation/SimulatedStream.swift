@@ -48,6 +48,8 @@ public final class SimulatedClient {
     unowned(unsafe) let world: SimulatedCluster
     let end: StreamEnd
     public private(set) var received: [UInt8] = []
+    /// Called when something has come, or the connection has ended.
+    public var whenArrived: (() -> Void)?
 
     init(_ world: SimulatedCluster, _ end: StreamEnd) { (self.world, self.end) = (world, end) }
 
@@ -72,9 +74,16 @@ public final class SimulatedClient {
         return String(decoding: received, as: UTF8.self)
     }
 
+    /// What has come since the last time, as bytes.
+    public func takeBytes() -> [UInt8] {
+        defer { received = [] }
+        return received
+    }
+
     func arrived() {
         received += end.arrived
         end.arrived = []
+        whenArrived?()
     }
 
     public func close() { world.close(end) }

@@ -215,6 +215,67 @@ import Testing
         }
     }
 
+    /// A directory put back from a copy that was made after an orderly end looks as if its server had not written since.
+    @Test func anOldDirectoryIsPutBack() throws {
+        let world = try World(seed: 16, options: ["--appendonly", "yes", "--appendfsync", "always"])
+        let cluster = world.cluster
+        func restart() throws {
+            try world.restart(0)
+            let isBack = cluster.run(limit: 30_000) {
+                cluster.servers.allSatisfy { $0.node!.isCaughtUp.isOn && $0.node!.isSettled.isOn }
+            }
+            #expect(isBack != nil)
+        }
+        func write(_ value: Int) {
+            for i in 0..<20 { #expect(world.ask(0, "SET k\(i) \(value)") == "+OK\r\n") }
+        }
+        write(1)
+        cluster.stop(0)
+        let copy = cluster.servers[0].files.afterKill()
+        try restart()
+        write(2)
+        cluster.crash(0)
+        cluster.servers[0].files = copy
+        try restart()
+        write(3)
+        cluster.run(milliseconds: 100)
+        for i in 0..<20 { #expect(world.local("k\(i)") == [[UInt8]?](repeating: Array("3".utf8), count: 3)) }
+    }
+
+    /// Of two reads at a node that is behind, the first one brings it up to date; the second one has been answered before that.
+    @Test func twoReadsAtOnceSeeTheSame() throws {
+        let world = try World(seed: 15, options: ["--cluster-catch-up", "no"])
+        #expect(world.ask(0, "SET k old") == "+OK\r\n")
+        world.cluster.run(milliseconds: 100)
+        world.cluster.split([2], [0, 1])
+        #expect(world.cluster.run(limit: 20_000) { !world.cluster.servers[0].view.isReachable(2) } != nil)
+        let server = (0..<2).first { world.ask($0, "SET k new") == "+OK\r\n" }
+        #expect(server != nil)
+        world.cluster.heal()
+        world.cluster.run(milliseconds: 20_000)
+        #expect(world.local("k")[2] == Array("old".utf8))
+        let others = [world.cluster.client(of: 2), world.cluster.client(of: 2)]
+        world.cluster.run(milliseconds: 20)
+        for client in others { client.send("GET", "k") }
+        for client in others {
+            #expect(world.cluster.run(limit: 5000) { client.hasReply } != nil)
+            #expect(client.take() == "$3\r\nnew\r\n")
+        }
+    }
+
+    /// EXEC that misses its quorum ends the transaction.
+    @Test func aTransactionWithoutAQuorumIsOver() throws {
+        let world = try World(seed: 14)
+        world.cluster.kill(1)
+        world.cluster.kill(2)
+        #expect(world.cluster.run(limit: 20_000) { world.ask(0, "SET a 1").hasPrefix("-NOQUORUM 1/2 ") } != nil)
+        world.ask(0, "MULTI")
+        #expect(world.ask(0, "SET a 1") == "+QUEUED\r\n")
+        #expect(world.ask(0, "EXEC").hasPrefix("-NOQUORUM "))
+        #expect(world.ask(0, "PING") == "+PONG\r\n")
+        #expect(world.ask(0, "EXEC") == "-ERR EXEC without MULTI\r\n")
+    }
+
     @Test func repliesKeepTheirOrder() throws {
         let world = try World(seed: 5)
         var text = "", expected = ""

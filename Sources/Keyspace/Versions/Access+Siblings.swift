@@ -307,6 +307,11 @@ extension Access {
             if isExpired { expired.insert(ClockEntry(version.dot, at: version.timestamp)) }
         }
         if expired.isEmpty { return }
+        #if CANARIES
+            if Canary.active == .expiryDeletes {
+                siblings.stored.forEachVersion { expired.insert(ClockEntry($0.dot, at: $0.timestamp)) }
+            }
+        #endif
         // The key may be a view into the very entry that goes.
         key.view.bytes.withView { view in
             let key = Key(view)

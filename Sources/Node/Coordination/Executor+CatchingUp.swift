@@ -52,16 +52,16 @@ extension Executor {
         node.doors.log(.notice, "Cluster: this node has caught up with the other replicas, and answers for its slots")
     }
 
-    /// The slots of a partition of which both nodes are replicas.
-    private func sharedSlots(_ partition: Int, with member: Int, _ view: ClusterView) -> [Int] {
-        if let known = coordinator.sharedSlots[member] { return known[partition] }
+    /// The slots of which both nodes are replicas, by partition.
+    private func sharedSlots(with member: Int, _ view: ClusterView) -> [[Int]] {
+        if let known = coordinator.sharedSlots[member] { return known }
         let all = (0..<Limits.partitions).map { index in
             (index << 6..<(index + 1) << 6).filter { slot in
                 view.ownRank(slot) != nil && (0..<view.replicaCount).contains { view.replica(slot, $0) == member }
             }
         }
         coordinator.sharedSlots[member] = all
-        return all[partition]
+        return all
     }
 
     /// How often it is looked whether somebody is to be asked.
@@ -77,17 +77,19 @@ extension Executor {
 
     /// Of each partition: a number for what the clocks say of the slots that both nodes have.
     private func digests(with member: Int, _ view: ClusterView) -> [UInt64] {
-        (0..<Limits.partitions).map { index in
-            let slots = sharedSlots(index, with: member, view)
-            return withPartition(index) { access in
+        let keyspace = node.keyspace
+        let shared = sharedSlots(with: member, view)
+        return (0..<Limits.partitions).map { index in
+            withPartition(index) { access in
                 // Not before: another loop may have heard of an actor since, and noted a dot of it.
-                let actors = node.keyspace.actors.table
+                let actors = keyspace.actors.table
                 let residues = access.residues(actors)
-                return slots.reduce(0) { digest, slot in
-                    if node.keyspace.isUntouched(slot) { return digest }
+                var digest: UInt64 = 0
+                for slot in shared[index] where !keyspace.isUntouched(slot) {
                     let one = SlotDigest.of(clock(slot), actors)
-                    return digest &+ (one &+ residues[slot, default: 0]) &* UInt64(2 * slot + 1)
+                    digest &+= (one &+ residues[slot, default: 0]) &* UInt64(2 * slot + 1)
                 }
+                return digest
             }
         }
     }
@@ -121,7 +123,7 @@ extension Executor {
     // MARK: states
 
     private func askForStates(of partition: Int, at member: Int, _ view: ClusterView) {
-        let slots = sharedSlots(partition, with: member, view)
+        let slots = sharedSlots(with: member, view)[partition]
         let known = withPartition(partition) { access in
             let residues = access.residues(node.keyspace.actors.table)
             return slots.map { SlotKnowledge(slot: $0, clock($0), residue: residues[$0, default: 0]) }
@@ -225,6 +227,9 @@ extension Executor {
             states.append((key, state.isEmpty ? nil : try decodeState(state)))
         }
         withPartition(answer.slot >> 6) { access in
+            #if CANARIES
+                if Canary.active == .clockBeforeData { claim(answer) }
+            #endif
             var isWhole = true
             for (key, siblings) in states {
                 guard let siblings else { continue }

@@ -151,7 +151,15 @@ extension Executor: PeerRequests {
         var mutation: Mutation
         do throws(MutationError) { mutation = try reader.next() } catch { throw .corrupt }
         if !reader.isAtEnd || mutation.slot != batch.slot || mutation.database != 0 { throw .corrupt }
-        let context = batch.context(of: write)
+        #if CANARIES
+            var context = batch.context(of: write)
+            if Canary.active == .fillLate {
+                let clock = node.keyspace.clock(of: batch.slot, now: write.timestamp)
+                if clock.highest(of: write.dot.actor) < write.dot.counter { context.join(clock.context()) }
+            }
+        #else
+            let context = batch.context(of: write)
+        #endif
         switch mutation.outcome {
         case .version(let version): try apply(version, write, superseding: context, Key(mutation.key))
         case .nothing: try apply(nil, write, superseding: context, Key(mutation.key))

@@ -26,9 +26,13 @@ extension Executor {
         if own == nil || !mayKeep(slot, view) { put.giveUp() }
         if case .missed(_, let needed) = put.verdict {
             statistics.add(.quorumFailures)
+            if command == execCommand {
+                discardQueue(session)
+                unwatchAll(session)
+            }
             return refuse(requester, noQuorum(put.possible, needed, writes: false))
         }
-        let mayPrepare = !isPrepared && command != execCommand && !mayWait(command)
+        let mayPrepare = !isPrepared && mayAskFirst(command)
         if mayPrepare && !node.isSettled.isOn {
             return prepare(requester, session, command, words, count, slot, view, reply: [])
         }
@@ -61,6 +65,13 @@ extension Executor {
     }
 
     // MARK: asking first
+
+    private func mayAskFirst(_ command: CommandPointer) -> Bool {
+        #if CANARIES
+            if Canary.active == .staleCoordinator { return false }
+        #endif
+        return command != execCommand && !mayWait(command)
+    }
 
     /// Asks a quorum of replicas what they know of the command's keys. If nobody knows anything else, `reply` stands, unless it is
     /// empty; then, or otherwise, the command runs (SPEC B9).

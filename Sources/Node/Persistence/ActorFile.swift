@@ -76,7 +76,7 @@ extension Node {
         let isFirst = own == firstActor
         do throws(DirectoryError) {
             let file = ActorFile(directory)
-            let previous = found?.actor == own ? found : nil
+            let previous = found?.actor == own && mayContinue ? found : nil
             let fresh = isFirst ? own : doors.newActor()
             let identity = ActorIdentity(
                 after: previous, directory: directory.identity, lastRecord: lastRecord, fresh: fresh)
@@ -92,6 +92,15 @@ extension Node {
         } catch {
             throw .directory(error)
         }
+    }
+
+    /// Whether this server may write under the id of the directory's last one, if that has ended in order. Not in a cluster: if
+    /// the directory is an old copy, others hold writes that it does not know of.
+    private var mayContinue: Bool {
+        #if CANARIES
+            if Canary.active == .reuseActor { return true }
+        #endif
+        return !configuration.settings.cluster.isEnabled
     }
 
     /// Contexts outlive the process, as what they are about does. A cluster has its own.
