@@ -10,7 +10,7 @@ struct Numbers: Equatable {
     }
 
     func contains(_ number: Int) -> Bool {
-        number >> 6 < words.count && words[number >> 6] >> UInt64(number & 63) & 1 != 0
+        number >= 0 && number >> 6 < words.count && words[number >> 6] >> UInt64(number & 63) & 1 != 0
     }
 
     mutating func formUnion(_ other: Numbers) {
