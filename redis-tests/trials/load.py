@@ -34,11 +34,16 @@ class Error(str):
 
 
 class Wire:
-    """A connection: commands out, replies in."""
+    """A connection: commands out, replies in. To a port of this machine, or to a Unix socket's path."""
 
-    def __init__(self, port, timeout=60):
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, place, timeout=60):
+        if isinstance(place, str):
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(timeout)
+            self.sock.connect(place)
+        else:
+            self.sock = socket.create_connection(("127.0.0.1", place), timeout)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.sock.makefile("rb")
         self.database = 0
 

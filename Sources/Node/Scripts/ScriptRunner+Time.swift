@@ -27,6 +27,7 @@ extension ScriptRunner {
     /// The script has been running for some time: others are looked after, and told BUSY if it is past the limit.
     @inline(never)
     func look(_ now: UInt64) {
+        if !executor.node.doors.hasRealTime { return run.pointee.nextLook = .max }
         let milliseconds = Int(Double(now &- run.pointee.started) * cs_nanoseconds_per_tick() / 1e6)
         report.show(self)
         let limit = executor.settings.busyReplyThresholdMilliseconds
