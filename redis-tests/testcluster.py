@@ -2,6 +2,7 @@
 import contextlib
 import socket
 import time
+import unittest
 
 import lib
 import testserver as ts
@@ -70,6 +71,11 @@ class Cluster:
     def info(self, server):
         return dict(line.split(":", 1) for line in self.ask(server, "CLUSTER", "INFO").decode().splitlines() if ":" in line)
 
+    def figures(self, server):
+        """INFO cluster."""
+        text = self.ask(server, "INFO", "cluster").decode()
+        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+
     def nodes(self, server):
         """Lines of CLUSTER NODES by id, as words."""
         lines = self.ask(server, "CLUSTER", "NODES").decode().splitlines()
@@ -83,3 +89,18 @@ class Cluster:
                 logs = "\n".join(s.output()[-500:] for s in self.servers)
                 raise AssertionError("not within %d s\n%s" % (limit, logs))
             time.sleep(0.05)
+
+
+class Case(unittest.TestCase):
+    """A class of tests with one cluster, all nodes of which answer for their slots."""
+
+    count = 3
+    words = ("--io-threads", "2")
+    timeout = 30000
+    limit = 60
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cluster = Cluster(cls.count, cls.words, cls.timeout, cls.limit)
+        cls.addClassCleanup(cls.cluster.stop)
+        cls.cluster.wait(lambda: all(cls.cluster.figures(s)["cluster_caught_up"] == "1" for s in cls.cluster.servers))

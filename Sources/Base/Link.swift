@@ -65,6 +65,16 @@ public struct LinkState: OptionSet, Sendable {
     public static let connecting = LinkState(rawValue: 2048)
 }
 
+extension Link {
+    /// Frees a link that has been allocated by itself, with what its buffers have. Nobody refers to it any more.
+    public static func free(_ link: LinkPointer) {
+        link.pointee.input.reset()
+        link.pointee.output.reset()
+        link.deinitialize(count: 1)
+        link.deallocate()
+    }
+}
+
 /// What has become of what replies wait for.
 public enum WaitStanding {
     case pending

@@ -470,11 +470,16 @@ public final class Executor: LinkHandler, @unchecked Sendable {
             }
         }
         if session.pointee.details.isEvicted { node.evictedClients.change(by: -1) }
+        free(session)
+        link.pointee.session = nil
+    }
+
+    /// Nobody refers to it any more.
+    func free(_ session: SessionPointer) {
         session.pointee.parser.reset()
         session.pointee.card.free()
         session.deinitialize(count: 1)
         session.deallocate()
-        link.pointee.session = nil
     }
 
     @inline(__always)

@@ -168,10 +168,7 @@ final class SimulatedLoop {
         ends.removeAll { $0 === end }
         end.owner = .nobody
         world.close(end)
-        link.pointee.input.reset()
-        link.pointee.output.reset()
-        link.deinitialize(count: 1)
-        link.deallocate()
+        Link.free(link)
     }
 
     /// The process is gone: others see their connections end.
@@ -181,9 +178,7 @@ final class SimulatedLoop {
             end.owner = .nobody
             world.close(end)
             executor.closed(link)
-            link.pointee.input.reset()
-            link.pointee.output.reset()
-            link.deallocate()
+            Link.free(link)
         }
         for end in opening { world.close(end) }
         ends = []

@@ -556,10 +556,7 @@ public final class EventLoop: @unchecked Sendable {
         let descriptor = link.pointee.descriptor
         links[Int(descriptor)] = nil
         Glibc.close(descriptor)
-        link.pointee.input.reset()
-        link.pointee.output.reset()
-        link.deinitialize(count: 1)
-        link.deallocate()
+        Link.free(link)
     }
 
     private func closeAll() {

@@ -217,9 +217,7 @@ final class FakeShell {
 
     private func close(_ client: FakeClient) {
         client.executor.closed(client.link)
-        client.link.pointee.input.reset()
-        client.link.pointee.output.reset()
-        client.link.deallocate()
+        Link.free(client.link)
         client.held = []
         client.isOpen = false
     }

@@ -33,10 +33,7 @@ final class ServedNode {
 
     deinit {
         node.executors[0].closed(link)
-        link.pointee.input.reset()
-        link.pointee.output.reset()
-        link.deinitialize(count: 1)
-        link.deallocate()
+        Link.free(link)
     }
 
     func turn(_ body: (Executor) -> Void) {

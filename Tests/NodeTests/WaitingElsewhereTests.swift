@@ -22,6 +22,15 @@ import Testing
         return client.take()
     }
 
+    /// All servers' clients wait for the list. Answers at which server they do: there the two others' guests are.
+    private func everybodyWaits() throws -> Int {
+        for server in 0..<3 { begin(world.clients[server], "BLPOP q 0") }
+        let guests = world.cluster.servers.map { server in
+            (0..<2).reduce(0) { $0 + server.executor($1).coordinator.guests.count }
+        }
+        return try #require(guests.firstIndex(of: 2))
+    }
+
     private static func popped(_ value: String) -> String { "*2\r\n$1\r\nq\r\n$\(value.utf8.count)\r\n\(value)\r\n" }
 
     @Test("Whoever waits is served, whichever node it asked and whichever the other")
@@ -125,11 +134,7 @@ import Testing
 
     @Test("Who is served by a write hears of it when that has its quorum, or that it has none")
     func quorum() throws {
-        for server in 0..<3 { begin(world.clients[server], "BLPOP q 0") }
-        let guests = world.cluster.servers.map { server in
-            (0..<2).reduce(0) { $0 + server.executor($1).coordinator.guests.count }
-        }
-        let coordinator = try #require(guests.firstIndex(of: 2))
+        let coordinator = try everybodyWaits()
         world.cluster.split([coordinator], (0..<3).filter { $0 != coordinator })
         let other = world.cluster.client(of: coordinator)
         begin(other, "RPUSH q a b c")
@@ -141,11 +146,7 @@ import Testing
 
     @Test("When the coordinator dies, those who wait hear of it, and may ask again")
     func coordinatorDies() throws {
-        for server in 0..<3 { begin(world.clients[server], "BLPOP q 0") }
-        let guests = world.cluster.servers.map { server in
-            (0..<2).reduce(0) { $0 + server.executor($1).coordinator.guests.count }
-        }
-        let coordinator = try #require(guests.firstIndex(of: 2))
+        let coordinator = try everybodyWaits()
         world.cluster.kill(coordinator)
         world.cluster.run(milliseconds: 20_000)
         for server in 0..<3 where server != coordinator {

@@ -9,17 +9,7 @@ import testserver as ts
 
 
 @unittest.skipIf(ts.REFERENCE, "redis-server's nodes would have to be given slots first")
-class Commands(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = testcluster.Cluster(words=["--io-threads", "2"])
-        cls.cluster.wait(lambda: all(b"cluster_caught_up:1" in cls.cluster.ask(s, "INFO", "cluster")
-                                     for s in cls.cluster.servers))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.stop()
-
+class Commands(testcluster.Case):
     def clients(self):
         nodes = [ClusterNode("127.0.0.1", s.port) for s in self.cluster.servers]
         yield "cluster", RedisCluster(startup_nodes=nodes[:1])

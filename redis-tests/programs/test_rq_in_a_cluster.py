@@ -11,17 +11,7 @@ PREFIX = {"RQ_KEY_PREFIX": "{rq}"}
 
 
 @unittest.skipIf(ts.REFERENCE, "redis-server's nodes would have to be given slots first, and redirect plain clients")
-class RqInACluster(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = testcluster.Cluster(words=["--io-threads", "2"])
-        cls.cluster.wait(lambda: all(b"cluster_caught_up:1" in cls.cluster.ask(s, "INFO", "cluster")
-                                     for s in cls.cluster.servers))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.stop()
-
+class RqInACluster(testcluster.Case):
     def python(self, server, *argv):
         program = Program(server, [sys.executable, *argv], PREFIX)
         self.addCleanup(program.end)

@@ -89,22 +89,10 @@ class Clusters(unittest.TestCase):
 
 
 @unittest.skipIf(ts.REFERENCE, "Martlet's own: in Redis somebody has to give slots to nodes")
-class Keys(unittest.TestCase):
+class Keys(testcluster.Case):
     """Any node answers for any key, also while one is away."""
 
-    @classmethod
-    def setUpClass(cls):
-        cls.cluster = testcluster.Cluster(words=["--io-threads", "2"], timeout=5000)
-        cls.cluster.wait(lambda: all(cls.figures(cls.cluster, s)["cluster_caught_up"] == "1" for s in cls.cluster.servers))
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.stop()
-
-    @staticmethod
-    def figures(cluster, server):
-        text = cluster.ask(server, "INFO", "cluster").decode()
-        return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    timeout = 5000
 
     def do(self, server, *words):
         """Until it is answered: somebody who has just gone is asked until that is noticed."""
@@ -140,7 +128,7 @@ class Keys(unittest.TestCase):
             self.assertEqual(self.do(others[1], "GET", "away:%d" % i), b"after")
         self.do(others[1], "DEL", "away:gone")
         victim.resume()
-        self.cluster.wait(lambda: self.figures(self.cluster, victim)["cluster_caught_up"] == "1")
+        self.cluster.wait(lambda: self.cluster.figures(victim)["cluster_caught_up"] == "1")
         with self.cluster.conn(victim) as conn:
             self.assertEqual(conn("CONSISTENCY", "R", "ONE"), "OK")
             for i in range(60):
@@ -149,22 +137,18 @@ class Keys(unittest.TestCase):
 
 
 @unittest.skipIf(ts.REFERENCE, "Martlet's own: Redis has no quorums")
-class StandIns(unittest.TestCase):
+class StandIns(testcluster.Case):
     """Two of five are killed: others stand in for them, keep what they were given although they are killed, too, and hand it over."""
 
     KEYS = 30
 
-    @classmethod
-    def setUpClass(cls):
-        words = ["--io-threads", "2", "--appendonly", "yes", "--appendfsync", "always"]
-        cls.cluster = testcluster.Cluster(5, words=words, timeout=5000, limit=120)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.cluster.stop()
+    count = 5
+    words = testcluster.Case.words + ("--appendonly", "yes", "--appendfsync", "always")
+    timeout = 5000
+    limit = 120
 
     def figure(self, server, name):
-        return int(Keys.figures(self.cluster, server)["cluster_" + name])
+        return int(self.cluster.figures(server)["cluster_" + name])
 
     def caught_up(self):
         return all(self.figure(s, "settled") == 1 for s in self.cluster.servers)

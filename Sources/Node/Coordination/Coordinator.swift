@@ -153,9 +153,9 @@ extension Executor {
     }
 
     /// Whom the operation's write has served gets its reply, or an error instead: as if it had written itself.
-    func release(_ id: UInt64, _ error: [UInt8]? = nil) {
+    func release(_ id: UInt64, _ error: @autoclosure () -> [UInt8]? = nil) {
         guard var operation = coordinator.operations[id], !operation.served.isEmpty else { return }
-        release(operation.served, error)
+        release(operation.served, error())
         operation.served = []
         coordinator.operations[id] = operation
     }
@@ -174,6 +174,19 @@ extension Executor {
         }
         return coordinator.operations.insert(operation)
     }
+
+    /// Asks a member, on this node's own behalf, with the message that has been put together.
+    func ask(_ code: UInt8, _ member: Int, _ work: Operation.Work) {
+        let now = monotonicMilliseconds
+        let id = begin(
+            Operation(
+                work: work, requester: .nobody, version: 2, slot: -1, member: member, began: now,
+                deadline: now + Executor.ownPatience))
+        sendMessage(code, to: member, id, 0)
+    }
+
+    /// Milliseconds that a node waits for others where no client does.
+    private static let ownPatience: Int64 = 10_000
 
     /// Ends an operation, with this reply.
     func end(_ id: UInt64, _ reply: [UInt8]) {
@@ -255,7 +268,7 @@ extension Executor {
 
     private func giveUp(_ id: UInt64, _ operation: Operation) {
         if case .nobody = operation.requester, case .write(let put) = operation.work {
-            if !operation.served.isEmpty { release(id, errorReply(noQuorum(put.got, put.needed, writes: true))) }
+            release(id, errorReply(noQuorum(put.got, put.needed, writes: true)))
             return end(id, [])
         }
         switch operation.work {

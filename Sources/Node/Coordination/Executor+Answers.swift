@@ -104,11 +104,10 @@ extension Executor {
 
     /// The quorum is there; the others are still told what they need (`sendStates`).
     private func answerEarly(_ id: UInt64, _ operation: Operation) {
-        var operation = operation
-        release(operation.served)
-        operation.served = []
-        coordinator.operations[id] = operation
+        release(id)
         if case .nobody = operation.requester { return }
+        var operation = operation
+        operation.served = []
         operation.writer?.pointee.details.writesUnderWay -= 1
         let (requester, reply) = (operation.requester, operation.reply)
         (operation.requester, operation.reply) = (.nobody, [])
@@ -126,7 +125,7 @@ extension Executor {
             end(id, operation.reply)
         case .missed(let got, let needed):
             if case .nobody = operation.requester {
-                if !operation.served.isEmpty { release(id, errorReply(noQuorum(got, needed, writes: true))) }
+                release(id, errorReply(noQuorum(got, needed, writes: true)))
                 if case .write(let put) = operation.work, !put.isComplete { return }
                 return end(id, [])
             }

@@ -98,15 +98,8 @@ extension Executor {
 
     private func ask(_ code: UInt8, _ member: Int, partition: Int) {
         coordinator.catchUp.begin(member)
-        let now = monotonicMilliseconds
-        let id = begin(
-            Operation(
-                work: .catchUp(partition: partition), requester: .nobody, version: 2, slot: -1, member: member,
-                began: now, deadline: now + Executor.catchUpTimeout))
-        sendMessage(code, to: member, id, 0)
+        ask(code, member, .catchUp(partition: partition))
     }
-
-    private static let catchUpTimeout: Int64 = 10_000
 
     /// Answers which partitions differ, a bit for each.
     func serveDigests(_ payload: ByteView, from member: Int, _ view: ClusterView) throws(CausalityError) -> [UInt8] {

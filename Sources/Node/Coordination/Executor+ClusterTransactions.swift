@@ -54,13 +54,12 @@ extension Executor {
     func serveTransaction(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
         let forwarded = try ForwardedTransaction(payload)
         guard let view = cluster else {
-            return peers.respond(via, id: id, code: PeerResponseCode.notHere, payload: ByteView(""))
+            return respond(via, id, PeerResponseCode.notHere)
         }
         let session = proxy(forwarded.version)
         session.pointee.details.consistency = forwarded.consistency
         if forwarded.watched.count > 0 {
-            session.pointee.details.watchedVersions = try Comparison.read(forwarded.watched, dictionary: readDictionary)
-                .map { WatchedVersions(key: $0.key.bytes, versions: $0.versions) }
+            session.pointee.details.watchedVersions = try readWatched(forwarded.watched)
         }
         session.pointee.mode.insert(.multi)
         for words in forwarded.commands {

@@ -82,7 +82,7 @@ extension Executor {
     func serveShare(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
         let forwarded = try ForwardedCommand(payload)
         guard let view = cluster else {
-            return peers.respond(via, id: id, code: PeerResponseCode.notHere, payload: ByteView(""))
+            return respond(via, id, PeerResponseCode.notHere)
         }
         var words = forwarded.words
         let session = proxy(forwarded.version)

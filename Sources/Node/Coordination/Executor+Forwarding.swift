@@ -16,7 +16,7 @@ extension Executor {
             hops = coordinator.hops + 1
             // Nodes see the cluster differently. In a moment they will not.
             if hops > Executor.hopsMax {
-                return peers.respond(via, id: id, code: PeerResponseCode.notHere, payload: ByteView(""))
+                return respond(via, id, PeerResponseCode.notHere)
             }
         }
         if session.pointee.mode.contains(.restricted) && isScript(command) {

@@ -56,17 +56,8 @@ extension Executor {
             }
         }
         if taken.isEmpty { return }
-        ask(PeerRequestCode.states, member, .handOver(taken))
-    }
-
-    private func ask(_ code: UInt8, _ member: Int, _ work: Operation.Work) {
         coordinator.handOver.begin(member)
-        let now = monotonicMilliseconds
-        let id = begin(
-            Operation(
-                work: work, requester: .nobody, version: 2, slot: -1, member: member, began: now,
-                deadline: now + HandOver.timeout))
-        sendMessage(code, to: member, id, 0)
+        ask(PeerRequestCode.states, member, .handOver(taken))
     }
 
     /// The member has answered.
@@ -120,6 +111,7 @@ extension Executor {
                 dictionary.encode(Dot(actor: actor, counter: counter), to: &coordinator.message, table)
             }
         }
+        coordinator.handOver.begin(member)
         ask(PeerRequestCode.account, member, .account(told.map(\.slot)))
     }
 

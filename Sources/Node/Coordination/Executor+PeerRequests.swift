@@ -3,7 +3,6 @@ import Causality
 import Cluster
 import Commands
 import Keyspace
-import RESP
 import Replication
 
 /// What other nodes ask of this one.
@@ -103,14 +102,8 @@ extension Executor: PeerRequests {
     func freeProxy(_ session: SessionPointer) {
         let link = session.pointee.link
         precondition(!dirty.contains(link), "a link without a connection is to be sent")
-        link.pointee.input.reset()
-        link.pointee.output.reset()
-        link.deinitialize(count: 1)
-        link.deallocate()
-        session.pointee.parser.reset()
-        session.pointee.card.free()
-        session.deinitialize(count: 1)
-        session.deallocate()
+        Link.free(link)
+        free(session)
     }
 
     // MARK: writes

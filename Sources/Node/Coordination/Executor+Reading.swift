@@ -45,7 +45,7 @@ extension Executor {
                 sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
             }
         } else if session.pointee.mode.contains(.suspended) {
-            keepWaiting(requester, session, slot)
+            keepWaiting(requester, session)
         } else {
             answer(requester, reply)
         }

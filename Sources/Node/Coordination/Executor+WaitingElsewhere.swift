@@ -11,7 +11,6 @@ struct Guest {
     let via: PeerReturn
     /// The request's.
     let id: UInt64
-    let slot: Int
 }
 
 /// Blocking commands in a cluster. A client waits where its keys are coordinated, in the queue with that node's own, so that
@@ -70,8 +69,9 @@ extension Executor {
         else { return }
         guard let forward = coordinator.operations[operation], case .forward = forward.work else { return }
         sendCancel(operation, forward)
-        let timedOut = Array((session.pointee.version == 3 ? "_\r\n" : "*-1\r\n").utf8)
-        end(operation, error.map(errorReply) ?? timedOut)
+        if let error { return end(operation, errorReply(error)) }
+        ReplyWriter(coordinator.output, version: session.pointee.version).nullArray()
+        end(operation, coordinator.output.pointee.takeAll())
     }
 
     static let unblockedText = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
@@ -99,9 +99,9 @@ extension Executor {
     func mayWait(_ command: CommandPointer) -> Bool { command.pointee.flags.contains(.blocking) }
 
     /// The command that has run waits, and whoever sent it waits with it.
-    func keepWaiting(_ requester: Requester, _ session: SessionPointer, _ slot: Int) {
+    func keepWaiting(_ requester: Requester, _ session: SessionPointer) {
         guard case .peer(let via, let id) = requester else { return }
-        session.pointee.details.guest = Guest(via: via, id: id, slot: slot)
+        session.pointee.details.guest = Guest(via: via, id: id)
         coordinator.guests.append(session)
     }
 
@@ -118,32 +118,27 @@ extension Executor {
     }
 
     /// What came over a connection need not be answered any more: it has ended.
-    func ended(_ connection: PeerReturn) {
-        for session in coordinator.guests {
-            if let guest = session.pointee.details.guest, guest.via.isSameConnection(as: connection) { drop(session) }
-        }
-        for id in coordinator.operations.ids {
-            if case .peer(let via, _) = coordinator.operations[id]?.requester, via.isSameConnection(as: connection) {
-                abandonForward(id)
-            }
-        }
-    }
+    func ended(_ connection: PeerReturn) { abandonRequests(of: connection) }
 
     /// Whoever sent a request does not want its answer.
     func serveCancel(_ payload: ByteView, _ via: PeerReturn) throws(CausalityError) {
         var reader = CausalReader(payload)
         let id = try reader.varint()
         try reader.finish()
+        abandonRequests(of: via, id: id)
+    }
+
+    /// Nobody wants the answers any more to what came over a connection and waits here, or was sent on. `id`: of this one only.
+    private func abandonRequests(of connection: PeerReturn, id: UInt64? = nil) {
+        func isMeant(_ via: PeerReturn, _ request: UInt64) -> Bool {
+            via.isSameConnection(as: connection) && (id ?? request) == request
+        }
         for session in coordinator.guests {
-            if let guest = session.pointee.details.guest, guest.id == id, guest.via.isSameConnection(as: via) {
-                return drop(session)
-            }
+            if let guest = session.pointee.details.guest, isMeant(guest.via, guest.id) { drop(session) }
         }
         for operation in coordinator.operations.ids {
-            if case .peer(let other, id) = coordinator.operations[operation]?.requester,
-                other.isSameConnection(as: via)
-            {
-                return abandonForward(operation)
+            if case .peer(let via, let request) = coordinator.operations[operation]?.requester, isMeant(via, request) {
+                abandonForward(operation)
             }
         }
     }

@@ -50,9 +50,7 @@ extension Executor {
     func watched(_ id: UInt64, _ operation: Operation, _ payload: ByteView) {
         guard case .waiting(let session, _) = operation.requester else { return end(id, []) }
         do throws(CausalityError) {
-            session.pointee.details.watchedVersions += try Comparison.read(payload, dictionary: readDictionary).map {
-                WatchedVersions(key: $0.key.bytes, versions: $0.versions)
-            }
+            session.pointee.details.watchedVersions += try readWatched(payload)
         } catch {
             return failed(id)
         }
@@ -62,13 +60,13 @@ extension Executor {
     /// Which versions are here of the keys that another node's client watches.
     func serveVersions(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
         guard node.isCaughtUp.isOn else {
-            return peers.respond(via, id: id, code: PeerResponseCode.notHere, payload: ByteView(""))
+            return respond(via, id, PeerResponseCode.notHere)
         }
         let keys = try Comparison.read(payload, dictionary: readDictionary)
         var output = ByteBuffer()
         let here = keys.map { Comparison($0.key, livingVersions(of: Key($0.key))) }
         node.keyspace.actors.read { Comparison.encode(here, to: &output, $0) }
-        peers.respond(via, id: id, code: PeerResponseCode.ok, payload: output.view)
+        respond(via, id, PeerResponseCode.ok, output.view)
     }
 
     private func livingVersions(of key: Key) -> [Dot] { withAccess(key) { $0.livingVersions(of: key) } }
@@ -88,18 +86,21 @@ extension Executor {
     func encodeWatched(_ details: SessionDetails) -> ByteBuffer {
         var output = ByteBuffer()
         if details.watchedVersions.isEmpty { return output }
-        withViews(of: details.watchedVersions[...], []) { comparisons in
+        details.watchedVersions.flatMap(\.key).withView { keys in
+            var start = 0
+            let comparisons = details.watchedVersions.map { watched in
+                defer { start += watched.key.count }
+                return Comparison(keys.slice(start, start + watched.key.count), watched.versions)
+            }
             node.keyspace.actors.read { Comparison.encode(comparisons, to: &output, $0) }
         }
         return output
     }
 
-    private func withViews(
-        of watched: ArraySlice<WatchedVersions>, _ comparisons: [Comparison], _ body: ([Comparison]) -> Void
-    ) {
-        guard let first = watched.first else { return body(comparisons) }
-        first.key.withView {
-            withViews(of: watched.dropFirst(), comparisons + [Comparison($0, first.versions)], body)
+    /// Reads what `encodeWatched` or `serveVersions` wrote.
+    func readWatched(_ bytes: ByteView) throws(CausalityError) -> [WatchedVersions] {
+        try Comparison.read(bytes, dictionary: readDictionary).map {
+            WatchedVersions(key: $0.key.bytes, versions: $0.versions)
         }
     }
 }

@@ -38,7 +38,7 @@ extension Executor {
         }
         sendCaptured()
         let reply = run(session, command, words, count)
-        if session.pointee.mode.contains(.suspended) { return keepWaiting(requester, session, slot) }
+        if session.pointee.mode.contains(.suspended) { return keepWaiting(requester, session) }
         if coordinator.capture.isEmpty {
             // That there was nothing to do is something that has been read; and stand-ins that were asked before may have
             // known nothing at all.

@@ -22,7 +22,6 @@ struct HandOver {
     /// Keys, and about how many bytes, in one message.
     static let keysMax = 64
     static let bytesMax = 1 << 20
-    static let timeout: Int64 = 10_000
 
     func mayAsk(_ member: Int, now: Int64) -> Bool {
         rounds[member].map { !$0.isAsking && $0.due <= now } ?? true
