@@ -334,6 +334,14 @@ public final class SimulatedCluster {
         for stream in streams { for end in [stream.a, stream.b] { deliverHeld(end) } }
     }
 
+    /// From now on what one server sends gets to another again, what has been held first.
+    public func mend(_ from: Int, _ to: Int) {
+        cuts.remove(from * Self.serversMax + to)
+        for stream in streams {
+            for end in [stream.a, stream.b] where end.server == to && end.other.server == from { deliverHeld(end) }
+        }
+    }
+
     public func isCut(_ from: Int, _ to: Int) -> Bool { cuts.contains(from * Self.serversMax + to) }
 
     private func isCut(_ from: StreamEnd) -> Bool {

@@ -24,6 +24,16 @@ public struct Comparison {
         }
     }
 
+    /// Tells versions of the same keys from others. For this process: it depends on the actors' indexes.
+    public static func digest(_ comparisons: [Comparison]) -> UInt64 {
+        var digest: UInt64 = 0
+        for one in comparisons {
+            digest = (digest ^ UInt64(one.versions.count)) &* 0x9e37_79b9_7f4a_7c15
+            for dot in one.versions { digest = (digest ^ dot.packed ^ digest >> 29) &* 0xbf58_476d_1ce4_e5b9 }
+        }
+        return digest
+    }
+
     /// Reads what `encode` wrote, to its end.
     public static func read(
         _ bytes: ByteView, dictionary: (inout CausalReader) throws(CausalityError) -> ActorDictionary

@@ -34,6 +34,15 @@ import Testing
             clients[server] = cluster.client(of: server)
         }
 
+        /// The servers that have a key's replicas, in the order of its list.
+        func replicas(of key: String) -> [Int] {
+            let view = cluster.servers[0].view
+            let slot = key.withView { Key($0).slot }
+            return (0..<view.replicaCount).map { rank in
+                cluster.servers.firstIndex { $0.view.own == view.replica(slot, rank) }!
+            }
+        }
+
         /// What each server has of a key by itself.
         func local(_ key: String) -> [[UInt8]?] {
             cluster.servers.map { server in
@@ -152,6 +161,27 @@ import Testing
         #expect(words(world.ask(1, "VGET cart R ALL")).dropFirst() == ["eggs, bread"])
         #expect(world.ask(2, "VSET cart x W 4") == "-ERR W is more than there are replicas\r\n")
         #expect(world.ask(2, "VSET cart x CONTEXT abc").hasPrefix("-BADCONTEXT "))
+    }
+
+    /// martlet-sim, seed 60: what came between the two questions was compared, but not in the reply.
+    @Test("A read that asks others later answers what those have compared")
+    func askingOthersLater() throws {
+        let world = try World(seed: 17)
+        let cluster = world.cluster
+        let replicas = world.replicas(of: "late")
+        let (first, second) = (replicas[0], replicas[1])
+        cluster.cut(first, second)
+        #expect(world.ask(first, "SET late value") == "+OK\r\n")
+        #expect(world.local("late").map { $0 == nil } == (0..<3).map { $0 == second })
+        cluster.cut(second, first)
+        world.clients[second].send("GET", "late")
+        cluster.run(milliseconds: 8)
+        cluster.mend(first, second)
+        cluster.run(milliseconds: 12)
+        #expect(world.local("late")[second] == Array("value".utf8))
+        #expect(world.clients[second].take() == "")
+        cluster.run(milliseconds: 40)
+        #expect(world.clients[second].take() == "$5\r\nvalue\r\n")
     }
 
     @Test func transactionsWithinASlot() throws {

@@ -34,13 +34,8 @@ import Testing
 
     /// The servers that have a key's replicas, in the order of its list; then those that have none.
     private func places(_ world: World, _ key: String) -> (replicas: [Int], others: [Int]) {
-        let view = world.cluster.servers[0].view
-        let slot = key.withView { Key($0).slot }
-        let servers = world.cluster.servers
-        let replicas = (0..<view.replicaCount).map { rank in
-            servers.firstIndex { $0.view.own == view.replica(slot, rank) }!
-        }
-        return (replicas, servers.indices.filter { !replicas.contains($0) })
+        let replicas = world.replicas(of: key)
+        return (replicas, world.cluster.servers.indices.filter { !replicas.contains($0) })
     }
 
     private func figure(_ world: World, _ server: Int, _ name: String) -> Int {

@@ -31,15 +31,16 @@ extension Executor {
         }
         // One that may wait is answered when there is something, and is not compared.
         let isCompared = get.verdict == .pending && !mayWait(command)
-        if isCompared { putTogetherComparison(command, words, count) }
+        let compared = isCompared ? putTogetherComparison(command, words, count) : 0
         let reply = run(session, command, words, count)
         let now = monotonicMilliseconds
         if isCompared {
-            let operation = Operation(
+            var operation = Operation(
                 work: .read(get, QueuedCommand(command, words, count)), requester: requester,
                 version: session.pointee.version, reply: reply, slot: slot,
                 seats: wanted.isStrict ? [] : seats, began: now,
                 deadline: now + Int64(settings.cluster.requestTimeout))
+            operation.compared = compared
             let id = begin(operation)
             for rank in 0..<view.replicaCount where get.isAwaited(rank) {
                 sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
@@ -53,16 +54,24 @@ extension Executor {
         sendCaptured()
     }
 
-    /// What this node has of the keys that a command names.
+    /// Puts the message together that says what this node has of the keys that a command names; answers its digest. A reply that
+    /// was made before may tell of less.
     func putTogetherComparison(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
-    ) {
-        let comparisons = keyWords(command, words, count).map { word in
+    ) -> UInt64 {
+        let comparisons = comparisons(command, words, count)
+        coordinator.message.truncate(to: 0)
+        node.keyspace.actors.read { Comparison.encode(comparisons, to: &coordinator.message, $0) }
+        return Comparison.digest(comparisons)
+    }
+
+    private func comparisons(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> [Comparison] {
+        keyWords(command, words, count).map { word in
             let key = Key(words[word])
             return Comparison(key.view, withAccess(key) { $0.versions(of: key) })
         }
-        coordinator.message.truncate(to: 0)
-        node.keyspace.actors.read { Comparison.encode(comparisons, to: &coordinator.message, $0) }
     }
 
     /// A replica has compared.
@@ -71,37 +80,30 @@ extension Executor {
         let rank = OperationTable.rank(id)
         guard let request = operation.comparison?.request, var get = operation.comparison?.get, get.isAwaited(rank)
         else { return }
-        var isNew = false
+        get.answer(rank, differs: payload != nil)
         if let payload {
             do throws(CausalityError) {
-                isNew = try takeOver(payload, of: operation, rank)
+                try takeOver(payload, of: operation, rank)
             } catch {
                 return failed(id)
             }
-        }
-        get.answer(rank, differs: payload != nil)
-        if case .read = operation.work {
             // Also if nothing of it is new by now: another request may have brought it, after this one's reply was made.
-            if payload != nil { operation.reply = runAgain(request, version: operation.version) }
-        } else if isNew {
-            operation.reply = []
+            let known = comparisons(request.command, request.arguments, request.count)
+            renew(&operation, request, knowing: Comparison.digest(known))
         }
         operation.set(get)
         coordinator.operations[id] = operation
         conclude(id, get.verdict, operation)
     }
 
-    /// Takes over what a replica has; if this node has more, tells it (read repair). Answers whether anything was new here.
-    private func takeOver(_ payload: ByteView, of operation: Operation, _ rank: Int) throws(CausalityError) -> Bool {
-        var isNew = false
+    /// Takes over what a replica has; if this node has more, tells it (read repair).
+    private func takeOver(_ payload: ByteView, of operation: Operation, _ rank: Int) throws(CausalityError) {
         var repairs = ByteBuffer()
-        try takeOver(states: payload) { name, theirs, before, mine in
-            let dots = mine.versions.map(\.dot)
-            if dots != before { isNew = true }
-            if dots != theirs.versions.map(\.dot) { append(mine, of: name, to: &repairs) }
+        try takeOver(states: payload) { name, theirs, mine in
+            if mine.versions.map(\.dot) != theirs.versions.map(\.dot) { append(mine, of: name, to: &repairs) }
         }
         #if CANARIES
-            if Canary.active == .skipReadRepair { return isNew }
+            if Canary.active == .skipReadRepair { return }
         #endif
         if repairs.count > 0, let view = cluster, !operation.isStandIn(rank, view) {
             statistics.add(.readRepairs)
@@ -110,12 +112,18 @@ extension Executor {
                 operation.member(rank, view), code: PeerRequestCode.states, id: 0, timeLeft: timeLeft,
                 payload: repairs.view)
         }
-        return isNew
     }
 
-    /// Runs a read once more, now that more is known.
-    private func runAgain(_ request: QueuedCommand, version: UInt8) -> [UInt8] {
-        run(proxy(version), request.command, request.arguments, request.count)
+    /// The reply tells of nothing that came later than it. If something has, a read is run again at once, and a write that would have
+    /// changed nothing once enough have answered.
+    private func renew(_ operation: inout Operation, _ request: QueuedCommand, knowing compared: UInt64) {
+        if operation.compared == compared { return }
+        operation.compared = compared
+        if case .read = operation.work {
+            operation.reply = run(proxy(operation.version), request.command, request.arguments, request.count)
+        } else {
+            operation.reply = []
+        }
     }
 
     /// A read that has waited for long asks those who have not been asked.
@@ -130,8 +138,9 @@ extension Executor {
         if ranks.isEmpty { return }
         for rank in ranks { get.ask(rank) }
         operation.set(get)
+        let compared = putTogetherComparison(request.command, request.arguments, request.count)
+        renew(&operation, request, knowing: compared)
         coordinator.operations[id] = operation
-        putTogetherComparison(request.command, request.arguments, request.count)
         for rank in ranks {
             sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
         }

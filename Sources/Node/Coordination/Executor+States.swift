@@ -46,11 +46,10 @@ extension Executor {
         }
     }
 
-    /// Takes over what another node knows of keys. Hands on each key, what the other node has of it, which versions this
-    /// one had and what it has now.
+    /// Takes over what another node knows of keys. Hands on each key, what the other node has of it, and what this one has now.
     func takeOver(
         states payload: ByteView,
-        _ body: (ByteView, SiblingSet<KeyVersion>, [Dot], SiblingSet<KeyVersion>) -> Void = { _, _, _, _ in }
+        _ body: (ByteView, SiblingSet<KeyVersion>, SiblingSet<KeyVersion>) -> Void = { _, _, _ in }
     ) throws(CausalityError) {
         var reader = CausalReader(payload)
         while reader.rest > 0 {
@@ -58,14 +57,13 @@ extension Executor {
             let theirs = try decodeState(try reader.counted())
             let key = Key(name)
             let merged = withAccess(key) { access in
-                let before = access.versions(of: key)
-                return (try? access.absorb(theirs, key)).flatMap { _ in
+                (try? access.absorb(theirs, key)).flatMap { _ in
                     keptForOthers(key, access)
-                    return (try? access.siblings(of: key)).map { (before, $0) }
+                    return try? access.siblings(of: key)
                 }
             }
-            guard let (before, mine) = merged else { throw .corrupt }
-            body(name, theirs, before, mine)
+            guard let mine = merged else { throw .corrupt }
+            body(name, theirs, mine)
         }
     }
 }

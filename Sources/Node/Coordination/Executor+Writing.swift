@@ -42,7 +42,12 @@ extension Executor {
         if coordinator.capture.isEmpty {
             // That there was nothing to do is something that has been read; and stand-ins that were asked before may have
             // known nothing at all.
-            if mayPrepare || isPrepared && !seats.isEmpty {
+            if mayPrepare {
+                // Another loop may have changed the keys since: then the reply tells of less than what is compared.
+                let stands = sharesKeyspace ? [] : reply
+                return prepare(requester, session, command, words, count, slot, view, reply: stands)
+            }
+            if isPrepared && !seats.isEmpty && !wanted.isStrict {
                 return prepare(requester, session, command, words, count, slot, view, reply: reply)
             }
             return answer(requester, reply)
@@ -79,9 +84,10 @@ extension Executor {
         _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
         _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView, reply: [UInt8]
     ) {
+        let wanted = consistency(session, command, words, count)
         var get = GetCoordinator(.quorum, replicas: view.replicaCount)
         let seats = seats(slot, view)
-        if let own = ownSeat(slot, seats, view) {
+        if let own = ownSeat(slot, seats, view), !wanted.isStrict || view.ownRank(slot) != nil {
             get.ask(own)
             if reply.isEmpty || view.ownRank(slot) != nil || knowsAll(command, words, count) {
                 get.answer(own, differs: false)
@@ -89,10 +95,11 @@ extension Executor {
                 get.fail(own)
             }
         }
-        askMore(&get, slot, seats, view, isStrict: false)
+        askMore(&get, slot, seats, view, isStrict: wanted.isStrict)
         if get.verdict != .pending {
-            let wanted = consistency(session, command, words, count).write.needed(of: view.replicaCount)
-            if case .missed(_, let needed) = get.verdict, !reply.isEmpty, wanted >= needed {
+            if case .missed(_, let needed) = get.verdict, !reply.isEmpty || wanted.isStrict,
+                wanted.write.needed(of: view.replicaCount) >= needed
+            {
                 statistics.add(.quorumFailures)
                 return refuse(requester, noQuorum(get.askedCount, needed, writes: false))
             }
@@ -103,12 +110,12 @@ extension Executor {
             return answer(requester, reply)
         }
         let now = monotonicMilliseconds
-        let operation = Operation(
+        var operation = Operation(
             work: .prepare(get, QueuedCommand(command, words, count), consistency(session)), requester: requester,
-            version: session.pointee.version, reply: reply, slot: slot, seats: seats, began: now,
+            version: session.pointee.version, reply: reply, slot: slot, seats: wanted.isStrict ? [] : seats, began: now,
             deadline: now + Int64(settings.cluster.requestTimeout))
+        operation.compared = putTogetherComparison(command, words, count)
         let id = begin(operation)
-        putTogetherComparison(command, words, count)
         for rank in 0..<view.replicaCount where get.isAwaited(rank) {
             sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
         }

@@ -50,6 +50,8 @@ struct Operation {
     var version: UInt8
     /// What is answered if all goes well.
     var reply: [UInt8] = []
+    /// What other replicas have been asked to compare with (`Comparison.digest`). The reply tells of that, or of more.
+    var compared: UInt64 = 0
     /// Clients that waited, and that the write has served.
     var served: [ServedWaiter] = []
     var slot: Int
