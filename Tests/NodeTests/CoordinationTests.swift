@@ -184,6 +184,29 @@ import Testing
         #expect(world.clients[second].take() == "$5\r\nvalue\r\n")
     }
 
+    /// martlet-sim, seed 424: two that had nothing were taken to agree, though only one of them knew that it had been deleted.
+    @Test("A read at a node that has missed both a write and its deletion does not show what somebody else still has")
+    func agreementIsAsked() throws {
+        let options = ["--cluster-replication", "5", "--cluster-catch-up", "no"]
+        let world = try World(seed: 18, servers: 5, options: options)
+        let cluster = world.cluster
+        let replicas = world.replicas(of: "gone")
+        let (first, reader, late) = (replicas[0], replicas[1], replicas[4])
+        cluster.cut(first, reader)
+        #expect(world.ask(first, "SET gone value") == "+OK\r\n")
+        cluster.run(milliseconds: 20)
+        cluster.cut(first, late)
+        #expect(world.ask(first, "DEL gone") == ":1\r\n")
+        cluster.run(milliseconds: 20)
+        #expect(replicas.map { world.local("gone")[$0] != nil } == [false, false, false, false, true])
+        // The third replica is asked at once, the last one as the others do not answer.
+        cluster.cut(reader, first)
+        cluster.cut(reader, replicas[3])
+        #expect(world.ask(reader, "GET gone") == "$-1\r\n")
+        // And it has told the last one.
+        #expect(world.local("gone")[late] == nil)
+    }
+
     @Test func transactionsWithinASlot() throws {
         let world = try World(seed: 4)
         for server in 0..<3 {

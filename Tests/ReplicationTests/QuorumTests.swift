@@ -91,17 +91,54 @@ import Testing
         #expect(put.verdict == .missed(got: 1, needed: 3))
     }
 
-    @Test func readsKnowWhoDiffers() {
+    @Test func readsWaitForAQuorum() {
         var get = GetCoordinator(.quorum, replicas: 3)
-        for rank in 0..<3 { get.ask(rank) }
-        get.answer(0, differs: false)
-        #expect(get.verdict == .pending && !get.hasDiffered)
+        get.answerMyself(0)
+        for rank in 1..<3 { get.ask(rank) }
+        #expect(get.verdict == .pending)
         get.fail(1)
         #expect(get.verdict == .pending)
-        get.answer(2, differs: true)
-        #expect(get.verdict == .reached && get.hasDiffered && get.isComplete)
-        get.answer(2, differs: true)
+        get.differ(2)
+        #expect(get.verdict == .reached && get.isComplete)
+        _ = get.agree(2)
         #expect(get.got == 2)
+    }
+
+    @Test("Who agreed with less than the coordinator knows by now does not count")
+    func agreementsAreAsked() {
+        var get = GetCoordinator(.quorum, replicas: 5)
+        get.answerMyself(3)
+        get.ask(0)
+        get.ask(1)
+        let counts = get.agree(0)
+        #expect(counts && get.verdict == .pending && get.got == 2)
+        get.ask(2)
+        get.differ(1)
+        #expect(get.verdict == .reached)
+        // What it sent was new.
+        var again = get.learn()
+        #expect(again == [0])
+        #expect(get.verdict == .pending && get.got == 2)
+        get.ask(0)
+        // Asked before that.
+        let countsLate = get.agree(2)
+        #expect(!countsLate && get.isAwaited(2))
+        get.ask(2)
+        let countsNow = get.agree(2)
+        #expect(countsNow && get.verdict == .reached)
+        // Who has sent all it knows is not asked again, nor is the coordinator itself.
+        again = get.learn()
+        #expect(again == [2])
+        #expect(get.got == 2 && get.isAwaited(0))
+        get.differ(0)
+        again = get.learn()
+        #expect(again.isEmpty && get.verdict == .reached)
+    }
+
+    @Test func whoRefusesIsNotAsked() {
+        var get = GetCoordinator(.quorum, replicas: 3)
+        get.refuseMyself(1)
+        #expect(get.wasAsked(1) && get.askedCount == 0 && get.wantsMore)
     }
 
     @Test func moreThanThereAre() {

@@ -68,7 +68,7 @@ extension Executor {
         let batch = WriteBatch(slot: operation.slot, context: CausalContext())
         node.keyspace.actors.read { batch.encode(writes, to: &coordinator.message, $0) }
         if let view = cluster {
-            sendWrites(operation, view, id & ~OperationTable.rankMask, OperationTable.rank(id))
+            sendWrites(operation, view, id, OperationTable.rank(id))
         }
     }
 

@@ -16,12 +16,11 @@ extension Executor {
         var get = GetCoordinator(wanted.read, replicas: view.replicaCount)
         let seats = seats(slot, view)
         if let own = ownSeat(slot, seats, view), !wanted.isStrict || view.ownRank(slot) != nil {
-            get.ask(own)
             // Who stands in, and knows nothing of a key, cannot say that there is none.
             if view.ownRank(slot) != nil || knowsAll(command, words, count) {
-                get.answer(own, differs: false)
+                get.answerMyself(own)
             } else {
-                get.fail(own)
+                get.refuseMyself(own)
             }
         }
         askMore(&get, slot, seats, view, isStrict: wanted.isStrict)
@@ -59,41 +58,56 @@ extension Executor {
     func putTogetherComparison(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> UInt64 {
-        let comparisons = comparisons(command, words, count)
-        coordinator.message.truncate(to: 0)
-        node.keyspace.actors.read { Comparison.encode(comparisons, to: &coordinator.message, $0) }
-        return Comparison.digest(comparisons)
-    }
-
-    private func comparisons(
-        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
-    ) -> [Comparison] {
-        keyWords(command, words, count).map { word in
+        let comparisons = keyWords(command, words, count).map { word in
             let key = Key(words[word])
             return Comparison(key.view, withAccess(key) { $0.versions(of: key) })
         }
+        coordinator.message.truncate(to: 0)
+        node.keyspace.actors.read { Comparison.encode(comparisons, to: &coordinator.message, $0) }
+        return Comparison.digest(comparisons)
     }
 
     /// A replica has compared.
     func compared(_ id: UInt64, _ operation: Operation, differs payload: ByteView?) {
         var operation = operation
         let rank = OperationTable.rank(id)
-        guard let request = operation.comparison?.request, var get = operation.comparison?.get, get.isAwaited(rank)
-        else { return }
-        get.answer(rank, differs: payload != nil)
+        guard var get = operation.comparison?.get, get.isAwaited(rank) else { return }
+        var again: [Int] = []
         if let payload {
             do throws(CausalityError) {
                 try takeOver(payload, of: operation, rank)
             } catch {
                 return failed(id)
             }
-            // Also if nothing of it is new by now: another request may have brought it, after this one's reply was made.
-            let known = comparisons(request.command, request.arguments, request.count)
-            renew(&operation, request, knowing: Comparison.digest(known))
+            get.differ(rank)
+        } else if !get.agree(rank) {
+            again = [rank]
         }
         operation.set(get)
         coordinator.operations[id] = operation
-        conclude(id, get.verdict, operation)
+        if payload != nil || !again.isEmpty { compare(id, with: again, toldBy: rank) }
+        guard let now = coordinator.operations[id], let verdict = now.comparison?.get.verdict else { return }
+        conclude(id, verdict, now)
+    }
+
+    /// Asks replicas, and once more those who agreed with less than what is known by now: another request may have brought it, too,
+    /// after this one's reply was made. Who had told all it knew before is told.
+    private func compare(_ id: UInt64, with others: [Int], toldBy teller: Int = -1) {
+        guard let view = cluster, var operation = coordinator.operations[id],
+            let request = operation.comparison?.request,
+            var get = operation.comparison?.get
+        else { return }
+        var ranks = others
+        let compared = putTogetherComparison(request.command, request.arguments, request.count)
+        if renew(&operation, request, knowing: compared) {
+            let behind = get.tellers.filter { $0 != teller }
+            if !behind.isEmpty { repair(behind, operation, with: states(of: request)) }
+            ranks += get.learn()
+        }
+        for rank in ranks { get.ask(rank) }
+        operation.set(get)
+        coordinator.operations[id] = operation
+        for rank in ranks { sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank) }
     }
 
     /// Takes over what a replica has; if this node has more, tells it (read repair).
@@ -102,47 +116,52 @@ extension Executor {
         try takeOver(states: payload) { name, theirs, mine in
             if mine.versions.map(\.dot) != theirs.versions.map(\.dot) { append(mine, of: name, to: &repairs) }
         }
+        if repairs.count > 0 { repair([rank], operation, with: repairs) }
+    }
+
+    private func states(of request: QueuedCommand) -> ByteBuffer {
+        var states = ByteBuffer()
+        for word in keyWords(request.command, request.arguments, request.count) {
+            appendState(of: Key(request.arguments[word]), to: &states)
+        }
+        return states
+    }
+
+    private func repair(_ ranks: [Int], _ operation: Operation, with states: borrowing ByteBuffer) {
         #if CANARIES
             if Canary.active == .skipReadRepair { return }
         #endif
-        if repairs.count > 0, let view = cluster, !operation.isStandIn(rank, view) {
+        guard let view = cluster else { return }
+        for rank in ranks where !operation.isStandIn(rank, view) {
             statistics.add(.readRepairs)
             let timeLeft = UInt32(settings.cluster.requestTimeout)
             _ = peers.request(
                 operation.member(rank, view), code: PeerRequestCode.states, id: 0, timeLeft: timeLeft,
-                payload: repairs.view)
+                payload: states.view)
         }
     }
 
     /// The reply tells of nothing that came later than it. If something has, a read is run again at once, and a write that would have
-    /// changed nothing once enough have answered.
-    private func renew(_ operation: inout Operation, _ request: QueuedCommand, knowing compared: UInt64) {
-        if operation.compared == compared { return }
+    /// changed nothing once enough have answered. Answers whether something has.
+    private func renew(_ operation: inout Operation, _ request: QueuedCommand, knowing compared: UInt64) -> Bool {
+        if operation.compared == compared { return false }
         operation.compared = compared
         if case .read = operation.work {
             operation.reply = run(proxy(operation.version), request.command, request.arguments, request.count)
         } else {
             operation.reply = []
         }
+        return true
     }
 
     /// A read that has waited for long asks those who have not been asked.
     func askOthers(_ id: UInt64) {
-        guard var operation = coordinator.operations[id], let request = operation.comparison?.request,
-            var get = operation.comparison?.get, let view = cluster
+        guard let operation = coordinator.operations[id], let get = operation.comparison?.get, let view = cluster
         else { return }
         let ranks = (0..<view.replicaCount).filter {
             let member = operation.member($0, view)
             return !get.wasAsked($0) && member >= 0 && canReach(member, view)
         }
-        if ranks.isEmpty { return }
-        for rank in ranks { get.ask(rank) }
-        operation.set(get)
-        let compared = putTogetherComparison(request.command, request.arguments, request.count)
-        renew(&operation, request, knowing: compared)
-        coordinator.operations[id] = operation
-        for rank in ranks {
-            sendMessage(PeerRequestCode.compare, to: operation.member(rank, view), id, rank)
-        }
+        if !ranks.isEmpty { compare(id, with: ranks) }
     }
 }

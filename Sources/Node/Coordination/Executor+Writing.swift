@@ -88,11 +88,10 @@ extension Executor {
         var get = GetCoordinator(.quorum, replicas: view.replicaCount)
         let seats = seats(slot, view)
         if let own = ownSeat(slot, seats, view), !wanted.isStrict || view.ownRank(slot) != nil {
-            get.ask(own)
             if reply.isEmpty || view.ownRank(slot) != nil || knowsAll(command, words, count) {
-                get.answer(own, differs: false)
+                get.answerMyself(own)
             } else {
-                get.fail(own)
+                get.refuseMyself(own)
             }
         }
         askMore(&get, slot, seats, view, isStrict: wanted.isStrict)

@@ -129,8 +129,9 @@ struct OperationTable {
         return (places[place].serial << OperationTable.placeBits | UInt64(place)) << OperationTable.rankBits
     }
 
-    static let rankMask: UInt64 = 1 << rankBits - 1
-    static func id(_ id: UInt64, rank: Int) -> UInt64 { id | UInt64(rank) }
+    private static let rankMask: UInt64 = 1 << rankBits - 1
+    /// The operation's id for another rank.
+    static func id(_ id: UInt64, rank: Int) -> UInt64 { id & ~rankMask | UInt64(rank) }
     static func rank(_ id: UInt64) -> Int { Int(id & (1 << rankBits - 1)) }
 
     private func place(_ id: UInt64) -> Int? {
