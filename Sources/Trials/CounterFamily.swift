@@ -47,7 +47,7 @@ final class CounterFamily: Family {
         if increment.value > key.sent { findings.violate("\(key.name) is \(increment.value) after \(key.sent) INCR") }
         key.latest.removeAll { $0.ended < increment.ended - Self.memory }
         defer { key.latest.append(increment) }
-        if !findings.promises.readsAreFresh || findings.promises.skew > 0 { return }
+        if !findings.promises.writesAreFresh || findings.promises.skew > 0 { return }
         for earlier in key.latest where earlier.ended < increment.began && earlier.value >= increment.value {
             if findings.wasDisturbed(from: earlier.began, to: increment.ended) { continue }
             findings.violate(

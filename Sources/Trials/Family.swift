@@ -90,6 +90,8 @@ final class Findings {
 struct Promises {
     /// R + W > N, and no disk is lost: a read sees every write acknowledged before it began.
     var readsAreFresh = false
+    /// And W is a majority: what a write goes by, which asks a majority, is every write acknowledged before it began.
+    var writesAreFresh = false
     /// Nothing but delays: nobody is suspected, no connection breaks, every change has one coordinator.
     var isCalm = false
     /// Clocks are apart by no more, ms.

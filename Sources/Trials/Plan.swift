@@ -61,6 +61,7 @@ public struct Plan {
         promises.skew = skew
         promises.isCalm = isCalm
         promises.readsAreFresh = !losesData && Self.overlap(read, write, replicas)
+        promises.writesAreFresh = promises.readsAreFresh && write != "ONE"
         (self.seed, self.servers, self.catchesUp, self.faults, self.events, self.promises) = (
             seed, servers, catchesUp, faults, events, promises
         )

@@ -29,21 +29,21 @@ struct Runner {
     func run() -> Bool {
         var sum = Sum()
         let began = cs_monotonic_ns()
-        if options.jobs > 1 {
-            sum = Jobs(options.jobs, endsAtFailure: options.canary != nil).run { job, say in each(job, say) }
-        } else {
-            each(0) { line in
-                sum.add(line)
-                print(line.text)
-                fflush(nil)
-            }
+        let jobs = Jobs(options.jobs, endsAtFailure: options.canary != nil)
+        for first in stride(from: options.seeds.lowerBound, through: options.seeds.upperBound, by: Self.seedsAtOnce) {
+            let seeds = first...min(options.seeds.upperBound, first + UInt64(Self.seedsAtOnce) - 1)
+            sum.add(jobs.run { job, say in each(seeds, job, say) })
+            if options.canary != nil && sum.failed > 0 { break }
         }
         return report(sum, seconds: Double(cs_monotonic_ns() - began) / 1e9)
     }
 
+    /// A server's memory is never given back while its process lives: after so many seeds there are new processes.
+    private static let seedsAtOnce = 50
+
     /// A job's share of the seeds.
-    private func each(_ job: Int, _ say: (ResultLine) -> Void) {
-        for seed in options.seeds where Int(seed % UInt64(options.jobs)) == job {
+    private func each(_ seeds: ClosedRange<UInt64>, _ job: Int, _ say: (ResultLine) -> Void) {
+        for seed in seeds where Int(seed % UInt64(options.jobs)) == job {
             let line = run(seed)
             say(line)
             if options.canary != nil && !line.passed { return }
@@ -101,6 +101,13 @@ struct Sum {
     var failed = 0
     var milliseconds: Int64 = 0
     var writes = 0
+
+    mutating func add(_ other: Sum) {
+        passed += other.passed
+        failed += other.failed
+        milliseconds += other.milliseconds
+        writes += other.writes
+    }
 
     mutating func add(_ line: ResultLine) {
         if line.passed { passed += 1 } else { failed += 1 }

@@ -168,7 +168,7 @@ import Testing
     private func run(_ flaw: Flaw?, _ make: (Findings) -> any Family) -> [String] {
         var promises = Promises()
         promises.isCalm = true
-        promises.readsAreFresh = true
+        (promises.readsAreFresh, promises.writesAreFresh) = (true, true)
         let findings = Findings(promises)
         let family = make(findings)
         let store = Store(flaw)
