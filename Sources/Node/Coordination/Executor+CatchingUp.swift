@@ -121,8 +121,8 @@ extension Executor {
             let residues = access.residues(node.keyspace.actors.table)
             let unsettled = access.unsettledKeys { slots.contains($0) }
             return slots.map { slot in
-                let names = unsettled[slot, default: []].prefix(Executor.unsettledMax / max(1, unsettled.count))
-                return SlotKnowledge(slot: slot, clock(slot), residue: residues[slot, default: 0], unsettled: Array(names))
+                let names = Array(unsettled[slot, default: []].prefix(Executor.unsettledMax / max(1, unsettled.count)))
+                return SlotKnowledge(slot: slot, clock(slot), residue: residues[slot, default: 0], unsettled: names)
             }
         }
         coordinator.message.truncate(to: 0)
@@ -180,7 +180,9 @@ extension Executor {
                     return bytes.append(varint: 0)
                 }
                 let isSettled = !access.isUnsettled(key) && !unsettled.contains(name)
-                if isSettled && siblings.versions.allSatisfy({ theirs.clock.contains($0.dot) }) { return bytes.append(varint: 0) }
+                if isSettled && siblings.versions.allSatisfy({ theirs.clock.contains($0.dot) }) {
+                    return bytes.append(varint: 0)
+                }
                 var state = ByteBuffer()
                 encode(siblings, to: &state)
                 bytes.append(counted: state.view)
