@@ -20,7 +20,11 @@ struct Jobs {
             let process = cs_fork(ends[1])
             precondition(process >= 0, "there is no process")
             if process == 0 {
-                body(job) { send($0, to: ends[1]) }
+                body(job) { line in
+                    // What has been told of the seed comes before what has come of it; and `_exit` would lose it.
+                    fflush(nil)
+                    send(line, to: ends[1])
+                }
                 _exit(0)
             }
             close(ends[1])
