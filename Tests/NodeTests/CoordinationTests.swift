@@ -34,6 +34,18 @@ import Testing
             clients[server] = cluster.client(of: server)
         }
 
+        /// Whole bulk strings of a reply.
+        static func words(_ reply: String) -> [String] {
+            reply.split(separator: "\r\n").map(String.init).filter { !$0.hasPrefix("$") && !$0.hasPrefix("*") }
+        }
+
+        /// Every server can reach all, and has compared what it has with them.
+        var isWhole: Bool {
+            cluster.servers.allSatisfy { server in
+                cluster.servers.indices.allSatisfy { server.view.isReachable($0) } && server.node!.isSettled.isOn
+            }
+        }
+
         /// The servers that have a key's replicas, in the order of its list.
         func replicas(of key: String) -> [Int] {
             let view = cluster.servers[0].view
@@ -135,9 +147,7 @@ import Testing
     /// Both sides of a split write with the same context; healed, both versions are there, and one write settles them.
     @Test func bothSidesOfASplit() throws {
         let world = try World(seed: 10)
-        func words(_ reply: String) -> [String] {
-            reply.split(separator: "\r\n").map(String.init).filter { !$0.hasPrefix("$") && !$0.hasPrefix("*") }
-        }
+        let words = World.words
         let context = words(world.ask(0, "VSET cart milk"))[0]
         #expect(words(world.ask(1, "VGET cart R ALL")).dropFirst() == ["milk"])
         world.cluster.split([0], [1, 2])
@@ -188,9 +198,7 @@ import Testing
     @Test("A replica that has missed the deletion of one of two versions catches up with it")
     func oneOfTwoIsDeleted() throws {
         let world = try World(seed: 19)
-        func words(_ reply: String) -> [String] {
-            reply.split(separator: "\r\n").map(String.init).filter { !$0.hasPrefix("$") && !$0.hasPrefix("*") }
-        }
+        let words = World.words
         let away = world.replicas(of: "pair")[2]
         let near = world.replicas(of: "pair")[0]
         let context = words(world.ask(near, "VSET pair one W ALL"))[0]
@@ -203,12 +211,7 @@ import Testing
         // Nobody tries any more to send it.
         world.cluster.run(milliseconds: 20_000)
         world.cluster.heal()
-        let isBack = world.cluster.run(limit: 60_000) {
-            world.cluster.servers.allSatisfy { server in
-                (0..<3).allSatisfy { server.view.isReachable($0) } && server.node!.isSettled.isOn
-            }
-        }
-        #expect(isBack != nil)
+        #expect(world.cluster.run(limit: 60_000) { world.isWhole } != nil)
         world.cluster.run(milliseconds: 2000)
         #expect(words(world.ask(away, "VGET pair R 1")).dropFirst() == ["two"])
     }

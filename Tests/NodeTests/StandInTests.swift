@@ -14,10 +14,7 @@ import Testing
 @Suite struct StandInTests {
     typealias World = CoordinationTests.World
 
-    /// Whole bulk strings of a reply.
-    private func words(_ reply: String) -> [String] {
-        reply.split(separator: "\r\n").map(String.init).filter { !$0.hasPrefix("$") && !$0.hasPrefix("*") }
-    }
+    private let words = World.words
 
     /// A key so many of whose replicas are among these servers.
     private func key(_ world: World, _ prefix: String, replicas count: Int, among servers: [Int]) -> String {
@@ -50,10 +47,7 @@ import Testing
     /// All are there, whatever was kept for others has been handed over, and all have caught up with each other.
     private func drain(_ world: World) -> Bool {
         let isDrained = world.cluster.run(limit: 60_000) {
-            held(world).allSatisfy { $0 == 0 }
-                && world.cluster.servers.allSatisfy { server in
-                    (0..<5).allSatisfy { server.view.isReachable($0) } && server.node!.isSettled.isOn
-                }
+            held(world).allSatisfy { $0 == 0 } && world.isWhole
         }
         // What has been drained is told, and compared once more.
         world.cluster.run(milliseconds: 5000)

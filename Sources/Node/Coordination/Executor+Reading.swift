@@ -15,15 +15,7 @@ extension Executor {
         let wanted = consistency(session, command, words, count)
         var get = GetCoordinator(wanted.read, replicas: view.replicaCount)
         let seats = seats(slot, view)
-        if let own = ownSeat(slot, seats, view), !wanted.isStrict || view.ownRank(slot) != nil {
-            // Who stands in, and knows nothing of a key, cannot say that there is none.
-            if view.ownRank(slot) != nil || knowsAll(command, words, count) {
-                get.answerMyself(own)
-            } else {
-                get.refuseMyself(own)
-            }
-        }
-        askMore(&get, slot, seats, view, isStrict: wanted.isStrict)
+        chooseWhomToAsk(&get, slot, seats, view, isStrict: wanted.isStrict) { knowsAll(command, words, count) }
         if case .missed(_, let needed) = get.verdict {
             statistics.add(.quorumFailures)
             return refuse(requester, noQuorum(get.askedCount, needed, writes: false))

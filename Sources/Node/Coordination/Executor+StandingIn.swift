@@ -25,8 +25,23 @@ extension Executor {
         return seats
     }
 
+    /// This node answers itself, if it has a say in the slot; then as many others are asked as are wanted.
+    /// - Parameter mayStandIn: whether what this node knows counts where it is no replica. Who stands in, and knows nothing of a key, cannot
+    ///   say that there is none.
+    func chooseWhomToAsk(
+        _ get: inout GetCoordinator, _ slot: Int, _ seats: [Int], _ view: ClusterView, isStrict: Bool,
+        mayStandIn: () -> Bool
+    ) {
+        let isReplica = view.ownRank(slot) != nil
+        if let own = ownSeat(slot, seats, view), !isStrict || isReplica {
+            if isReplica || mayStandIn() { get.answerMyself(own) } else { get.refuseMyself(own) }
+        }
+        askMore(&get, slot, seats, view, isStrict: isStrict)
+    }
+
     /// Asks as many as a read wants, of those that can be reached: replicas first, then, unless only they count, who stands in.
-    func askMore(_ get: inout GetCoordinator, _ slot: Int, _ seats: [Int], _ view: ClusterView, isStrict: Bool) {
+    private func askMore(_ get: inout GetCoordinator, _ slot: Int, _ seats: [Int], _ view: ClusterView, isStrict: Bool)
+    {
         for rank in 0..<view.replicaCount where get.wantsMore && !get.wasAsked(rank) {
             if seats.isEmpty || seats[rank] == view.replica(slot, rank) { get.ask(rank) }
         }

@@ -87,14 +87,9 @@ extension Executor {
         let wanted = consistency(session, command, words, count)
         var get = GetCoordinator(.quorum, replicas: view.replicaCount)
         let seats = seats(slot, view)
-        if let own = ownSeat(slot, seats, view), !wanted.isStrict || view.ownRank(slot) != nil {
-            if reply.isEmpty || view.ownRank(slot) != nil || knowsAll(command, words, count) {
-                get.answerMyself(own)
-            } else {
-                get.refuseMyself(own)
-            }
+        chooseWhomToAsk(&get, slot, seats, view, isStrict: wanted.isStrict) {
+            reply.isEmpty || knowsAll(command, words, count)
         }
-        askMore(&get, slot, seats, view, isStrict: wanted.isStrict)
         if get.verdict != .pending {
             if case .missed(_, let needed) = get.verdict, !reply.isEmpty || wanted.isStrict,
                 wanted.write.needed(of: view.replicaCount) >= needed
