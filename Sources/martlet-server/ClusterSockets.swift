@@ -16,12 +16,7 @@ struct ClusterSockets {
 
     init(_ settings: Settings) throws(StartError) {
         let cluster = settings.cluster
-        port = cluster.peerPort > 0 ? cluster.peerPort : settings.port + ClusterSettings.peerPortOffset
-        if port > 65535 {
-            throw StartError(
-                text: "port \(settings.port) leaves none for other nodes, \(ClusterSettings.peerPortOffset) above it: "
-                    + "cluster-port says which")
-        }
+        port = try Self.port(settings)
         bind = settings.bind
         let announced = cluster.announcedPeerPort > 0 ? cluster.announcedPeerPort : port
         address = ClusterAddress(
@@ -32,6 +27,22 @@ struct ClusterSockets {
 
     func listen(_ loops: [EventLoop], backlog: Int) throws(StartError) {
         try TCPSockets(loops, backlog: backlog).openForPeers(bind, port: port)
+    }
+
+    /// The port for other nodes. Known before anything is opened, so that settings that cannot work are told of as such,
+    /// whether or not another process has one of the ports.
+    static func port(_ settings: Settings) throws(StartError) -> Int {
+        if settings.port == 0 {
+            throw StartError(text: "a cluster's node needs a port of its own: port 0, any free one, will not do")
+        }
+        if settings.cluster.peerPort > 0 { return settings.cluster.peerPort }
+        let port = settings.port + ClusterSettings.peerPortOffset
+        if port > 65535 {
+            throw StartError(
+                text: "port \(settings.port) leaves none for other nodes, \(ClusterSettings.peerPortOffset) above it: "
+                    + "cluster-port says which")
+        }
+        return port
     }
 
     private static func isWildcard(_ address: String) -> Bool {

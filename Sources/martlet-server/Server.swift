@@ -24,6 +24,7 @@ final class Server: @unchecked Sendable {
     }
 
     func run() throws {
+        if settings.cluster.isEnabled { _ = try ClusterSockets.port(settings) }
         if settings.daemonize {
             let failure = cs_daemonize()
             if failure < 0 { throw StartError(text: "cannot go into the background: \(errorText(-failure))") }
@@ -119,9 +120,6 @@ final class Server: @unchecked Sendable {
     // MARK: the cluster
 
     private func joinCluster(_ node: Node, _ loops: [EventLoop]) throws -> GossipThread {
-        if settings.port == 0 {
-            throw StartError(text: "a cluster's node needs a port of its own: port 0, any free one, will not do")
-        }
         let sockets = try ClusterSockets(settings)
         do {
             try node.openCluster(sockets.address, now: Int64(cs_monotonic_ns() / 1_000_000))
