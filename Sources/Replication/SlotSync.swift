@@ -20,7 +20,7 @@ public struct SlotKnowledge {
         dictionary.encode(to: &output)
         for one in slots {
             output.append(varint: UInt64(one.slot))
-            one.clock.encode(to: &output, dictionary, actors)
+            one.clock.encode(to: &output, dictionary)
             output.append(bigEndian: one.residue)
         }
     }
@@ -72,6 +72,6 @@ public struct SlotAnswer {
         let dictionary = ActorDictionary(of: clock.actors, actors)
         dictionary.encode(to: &output)
         output.append(varint: UInt64(slot))
-        clock.encode(to: &output, dictionary, actors)
+        clock.encode(to: &output, dictionary)
     }
 }
