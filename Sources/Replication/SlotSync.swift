@@ -4,15 +4,19 @@ import Causality
 /// What a replica knows of a slot, for another one to find out what it lacks (docs/cluster.md: message `sync`).
 ///
 ///     dictionary of actors
-///     to the end, of each slot: varint slot, clock, 8 bytes: a number for what is remembered of its keys beyond the clock
+///     to the end, of each slot: varint slot, clock, 8 bytes: a number for what is known of its keys beyond the clock;
+///     varint how many of them that is, each after its length
 public struct SlotKnowledge {
     public var slot: Int
     public var clock: SlotClock
-    /// The same on two nodes that remember the same of keys beyond their clocks.
+    /// The same on two nodes that know the same of keys beyond their clocks.
     public var residue: UInt64
+    /// Keys of which that is: what another replica has of them is to be told, also where it is one version that this clock knows;
+    /// another one here may have been superseded there.
+    public var unsettled: [[UInt8]]
 
-    public init(slot: Int, _ clock: SlotClock, residue: UInt64) {
-        (self.slot, self.clock, self.residue) = (slot, clock, residue)
+    public init(slot: Int, _ clock: SlotClock, residue: UInt64, unsettled: [[UInt8]]) {
+        (self.slot, self.clock, self.residue, self.unsettled) = (slot, clock, residue, unsettled)
     }
 
     public static func encode(_ slots: [SlotKnowledge], to output: inout ByteBuffer, _ actors: ActorTable) {
@@ -22,6 +26,8 @@ public struct SlotKnowledge {
             output.append(varint: UInt64(one.slot))
             one.clock.encode(to: &output, dictionary)
             output.append(bigEndian: one.residue)
+            output.append(varint: UInt64(one.unsettled.count))
+            for name in one.unsettled { name.withView { output.append(counted: $0) } }
         }
     }
 
@@ -35,7 +41,10 @@ public struct SlotKnowledge {
             let slot = try reader.varint()
             if slot >= UInt64(Limits.slots) { throw .corrupt }
             let clock = try SlotClock(&reader, dictionary)
-            slots.append(SlotKnowledge(slot: Int(slot), clock, residue: try reader.word()))
+            let residue = try reader.word()
+            var unsettled: [[UInt8]] = []
+            for _ in 0..<(try reader.count(bytesEach: 1)) { unsettled.append(try reader.counted().bytes) }
+            slots.append(SlotKnowledge(slot: Int(slot), clock, residue: residue, unsettled: unsettled))
         }
         return slots
     }
@@ -45,7 +54,7 @@ public struct SlotKnowledge {
 ///
 ///     dictionary of actors
 ///     varint slot, clock; to the end, of each key of the slot: the key after its length;
-///     its state after its length (`SiblingSet`, standing alone), empty if the asker's clock says as much
+///     its state after its length (`SiblingSet`, standing alone), empty if the asker's clock says as much and it is settled on both
 ///
 /// A key that is not listed has been deleted there, as far as the clock goes.
 public struct SlotAnswer {

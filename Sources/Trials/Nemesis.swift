@@ -150,7 +150,9 @@ final class Nemesis {
     /// Whether everything is where it should be.
     private var mayLoseData: Bool {
         plan.write != "ONE" && !isSplit
-            && cluster.servers.allSatisfy { isUp($0.index) && $0.node!.answersForSlots && $0.node!.hasComparedAll }
+            && cluster.servers.allSatisfy {
+                isUp($0.index) && $0.node!.answersForSlots && $0.node!.hasComparedAll && !$0.node!.keepsForOthers
+            }
     }
 
     /// Another disk, with nothing on it but who the node is.

@@ -63,6 +63,8 @@ final class OnceFamily: Family {
         let word = ["DEL", "UNLINK", "GETDEL", "VDEL"][Int(random.below(4))]
         return Request(word, name(number)) { [self] reply, end in
             switch findings.fate(reply, "\(word) of \(name(number))") {
+            // What it saw it deleted, and it need not say what that was.
+            case .acknowledged where word == "VDEL" && !findings.promises.writesAreFresh: break
             case .acknowledged(.number(1)), .acknowledged(.text(.some)): keys[number].deleted = end
             default: break
             }

@@ -18,6 +18,8 @@ public struct Plan {
     let persists: [Bool]
     let catchesUp: Bool
     let faults: NetworkFaults
+    /// Whether only replicas count towards quorums, for all clients.
+    let isStrict: Bool
     /// Milliseconds between two events of a kind, on the mean.
     let events: [Event: Int64]
     let promises: Promises
@@ -62,11 +64,14 @@ public struct Plan {
         promises.isCalm = isCalm
         promises.readsAreFresh = !losesData && Self.overlap(read, write, replicas)
         promises.writesAreFresh = promises.readsAreFresh && write != "ONE"
-        (self.seed, self.servers, self.catchesUp, self.faults, self.events, self.promises) = (
-            seed, servers, catchesUp, faults, events, promises
-        )
+        (self.seed, self.servers, self.catchesUp, self.faults, self.events) = (seed, servers, catchesUp, faults, events)
         clientsPerServer = 1 + Int(random.below(2))
         thinking = [50, 200, 500][Int(random.below(3))]
+        isStrict = !one(in: 4)
+        if !isStrict && !isCalm && servers > replicas {
+            (promises.readsAreFresh, promises.writesAreFresh) = (false, false)
+        }
+        self.promises = promises
     }
 
     private static func quorums(_ random: inout PRNG, forgets: Bool) -> (read: String, write: String) {
@@ -100,7 +105,8 @@ public struct Plan {
     public var text: String {
         let kinds = Event.allCases.filter { events[$0] != nil }.map { "\($0)" }.joined(separator: " ")
         let disks = persists.map { $0 ? "d" : "-" }.joined()
-        return "\(servers) nodes (\(disks)), N=\(replicas) R=\(read) W=\(write)\(catchesUp ? "" : ", no catching up"), "
+        return "\(servers) nodes (\(disks)), N=\(replicas) R=\(read) W=\(write)\(isStrict ? "" : " sloppy")"
+            + "\(catchesUp ? "" : ", no catching up"), "
             + "delays to \(faults.delay.upperBound / 1000) ms, loss \(faults.loss), breaks \(faults.breaks), "
             + "skew \(promises.skew) ms; \(promises.isCalm ? "calm" : kinds)"
     }

@@ -184,6 +184,35 @@ import Testing
         #expect(world.clients[second].take() == "$5\r\nvalue\r\n")
     }
 
+    /// Both clocks know the version that is left, so nothing was said of the key, and then they were equal.
+    @Test("A replica that has missed the deletion of one of two versions catches up with it")
+    func oneOfTwoIsDeleted() throws {
+        let world = try World(seed: 19)
+        func words(_ reply: String) -> [String] {
+            reply.split(separator: "\r\n").map(String.init).filter { !$0.hasPrefix("$") && !$0.hasPrefix("*") }
+        }
+        let away = world.replicas(of: "pair")[2]
+        let near = world.replicas(of: "pair")[0]
+        let context = words(world.ask(near, "VSET pair one W ALL"))[0]
+        // Without a context it stands beside whatever is there.
+        world.ask(near, "VSET pair two W ALL")
+        #expect(words(world.ask(away, "VGET pair R 1")).dropFirst().sorted() == ["one", "two"])
+        world.cluster.split([away], [0, 1, 2].filter { $0 != away })
+        world.cluster.run(milliseconds: 20_000)
+        #expect(world.ask(near, "VDEL pair CONTEXT \(context)").hasPrefix("$"))
+        // Nobody tries any more to send it.
+        world.cluster.run(milliseconds: 20_000)
+        world.cluster.heal()
+        let isBack = world.cluster.run(limit: 60_000) {
+            world.cluster.servers.allSatisfy { server in
+                (0..<3).allSatisfy { server.view.isReachable($0) } && server.node!.isSettled.isOn
+            }
+        }
+        #expect(isBack != nil)
+        world.cluster.run(milliseconds: 2000)
+        #expect(words(world.ask(away, "VGET pair R 1")).dropFirst() == ["two"])
+    }
+
     /// martlet-sim, seed 424: two that had nothing were taken to agree, though only one of them knew that it had been deleted.
     @Test("A read at a node that has missed both a write and its deletion does not show what somebody else still has")
     func agreementIsAsked() throws {

@@ -28,21 +28,31 @@ extension Access {
         return found
     }
 
-    /// What is remembered of keys beyond what the clocks say (residues), and of which: by slot, a number that is the same
-    /// on every node that remembers the same. Empty nearly always.
+    /// The names of the unsettled keys of some of the partition's slots.
+    public func unsettledKeys(inSlots wanted: (Int) -> Bool) -> [Int: [[UInt8]]] {
+        var found: [Int: [[UInt8]]] = [:]
+        for name in partition.pointee.siblings?.pointee.keys(database) ?? [] {
+            let slot = name.withView { Key($0).slot }
+            if wanted(slot) { found[slot, default: []].append(name) }
+        }
+        return found
+    }
+
+    /// What is known of keys beyond what the clocks say, residues and versions beside each other, and of which: by slot, a number that
+    /// is the same on every node that knows the same. Empty nearly always.
     public func residues(_ actors: ActorTable) -> [Int: UInt64] {
         var digests: [Int: UInt64] = [:]
         for name in partition.pointee.siblings?.pointee.keys(database) ?? [] {
             name.withView { view in
                 let key = Key(view)
-                let residue = stored(key, peekAny(key)).residue
-                if residue.isEmpty { return }
+                let known = stored(key, peekAny(key))
                 var digest = UInt64(key.slot) &+ 1
-                for entry in residue.base.entries + residue.dots {
-                    let id = actors.id(at: entry.actor)
-                    digest &+=
-                        (id.high ^ id.low &* 31 ^ entry.counter &* 0x9e37_79b9_7f4a_7c15) &* 0xbf58_476d_1ce4_e5b9
+                func add(_ dot: Dot, _ factor: UInt64) {
+                    let id = actors.id(at: dot.actor)
+                    digest &+= (id.high ^ id.low &* 31 ^ dot.counter &* 0x9e37_79b9_7f4a_7c15) &* factor
                 }
+                for entry in known.residue.base.entries + known.residue.dots { add(entry.dot, 0xbf58_476d_1ce4_e5b9) }
+                for dot in known.dots { add(dot, 0x94d0_49bb_1331_11eb) }
                 // FNV-1a: the key's own hash is another one on every node.
                 var name: UInt64 = 0xcbf2_9ce4_8422_2325
                 for i in 0..<view.count { name = (name ^ UInt64(view[i])) &* 0x100_0000_01b3 }

@@ -119,12 +119,19 @@ extension Executor {
         let slots = sharedSlots(with: member, view)[partition]
         let known = withPartition(partition) { access in
             let residues = access.residues(node.keyspace.actors.table)
-            return slots.map { SlotKnowledge(slot: $0, clock($0), residue: residues[$0, default: 0]) }
+            let unsettled = access.unsettledKeys { slots.contains($0) }
+            return slots.map { slot in
+                let names = Array(unsettled[slot, default: []].prefix(Executor.unsettledMax / max(1, unsettled.count)))
+                return SlotKnowledge(slot: slot, clock(slot), residue: residues[slot, default: 0], unsettled: names)
+            }
         }
         coordinator.message.truncate(to: 0)
         node.keyspace.actors.read { SlotKnowledge.encode(known, to: &coordinator.message, $0) }
         ask(PeerRequestCode.sync, member, partition: partition)
     }
+
+    /// Unsettled keys about which one question asks. Others come when these are settled.
+    private static let unsettledMax = 4096
 
     /// Bytes of an answer about a partition, after which the asker has to ask again.
     private static let answerBytes = 1 << 20
@@ -150,7 +157,7 @@ extension Executor {
                     isCut = true
                     break
                 }
-                append(slot: one.slot, keys[one.slot] ?? [], lacking: one.clock, access, to: &answer)
+                append(keys[one.slot] ?? [], lackedBy: one, access, to: &answer)
             }
         }
         if isCut { answer.replace(at: 0, littleEndian: UInt8(1)) }
@@ -158,11 +165,12 @@ extension Executor {
     }
 
     private func append(
-        slot: Int, _ keys: [[UInt8]], lacking theirs: SlotClock, _ access: Access, to answer: inout ByteBuffer
+        _ keys: [[UInt8]], lackedBy theirs: SlotKnowledge, _ access: Access, to answer: inout ByteBuffer
     ) {
         var bytes = ByteBuffer()
-        let mine = clock(slot)
-        node.keyspace.actors.read { SlotAnswer.encodeHead(slot: slot, mine, to: &bytes, $0) }
+        let mine = clock(theirs.slot)
+        let unsettled = Set(theirs.unsettled)
+        node.keyspace.actors.read { SlotAnswer.encodeHead(slot: theirs.slot, mine, to: &bytes, $0) }
         for name in keys {
             name.withView { view in
                 let key = Key(view)
@@ -171,8 +179,10 @@ extension Executor {
                     // A value that cannot be read is none that was deleted.
                     return bytes.append(varint: 0)
                 }
-                let isKnown = !access.isUnsettled(key) && siblings.versions.allSatisfy { theirs.contains($0.dot) }
-                if isKnown { return bytes.append(varint: 0) }
+                let isSettled = !access.isUnsettled(key) && !unsettled.contains(name)
+                if isSettled && siblings.versions.allSatisfy({ theirs.clock.contains($0.dot) }) {
+                    return bytes.append(varint: 0)
+                }
                 var state = ByteBuffer()
                 encode(siblings, to: &state)
                 bytes.append(counted: state.view)

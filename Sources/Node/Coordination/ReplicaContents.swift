@@ -1,6 +1,8 @@
 import Base
 import Causality
 import Keyspace
+import Replication
+import Synchronization
 
 /// What a node has by itself, for simulations to compare. Between turns, on the thread that runs them all.
 extension Executor {
@@ -65,6 +67,9 @@ extension Node {
 
     /// Whether it has compared all its slots with all others since it last lost sight of any.
     package var hasComparedAll: Bool { isSettled.isOn }
+
+    /// Whether it has something of others' that they lack.
+    package var keepsForOthers: Bool { hints.withLock { $0.count > 0 } }
 }
 
 extension Node {
