@@ -138,13 +138,14 @@ def child_setup(cores):
 class Server:
     running = []
 
-    def __init__(self, name, binary, cores, threads=1, extra=(), place=None, patience=15):
-        """extra: more words for the command line; place: where its directory is made; patience: seconds for a start."""
+    def __init__(self, name, binary, cores, threads=1, extra=(), place=None, patience=15, port=None):
+        """extra: more words for the command line; place: where its directory is made; patience: seconds for a start;
+        port: None for any that is free."""
         self.name = name
         self.cores = cores
         self.patience = patience
         with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
+            s.bind(("127.0.0.1", port or 0))
             self.port = s.getsockname()[1]
         self.dir = tempfile.mkdtemp(prefix="bench-", dir=place)
         self.words = [binary] + [a.format(port=self.port, threads=threads) for a in SERVER_ARGS] + list(extra)

@@ -5,9 +5,9 @@ extension CausalContext {
     public var actors: [UInt64] { base.entries.map(\.actor) + dots.map(\.actor) }
 
     /// The base's entries, then the exact dots. `dictionary` has its actors.
-    public func encode(to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable) {
-        dictionary.encode(base.entries, to: &output, table)
-        dictionary.encode(dots, to: &output, table)
+    public func encode(to output: inout ByteBuffer, _ dictionary: ActorDictionary) {
+        dictionary.encode(base.entries, to: &output)
+        dictionary.encode(dots, to: &output)
     }
 
     public init(_ reader: inout CausalReader, _ dictionary: ActorDictionary) throws(CausalityError) {
@@ -22,7 +22,7 @@ extension CausalContext {
         let dictionary = ActorDictionary(of: actors, table)
         CausalFrame.context.encode(to: &output) {
             dictionary.encode(to: &$0)
-            encode(to: &$0, dictionary, table)
+            encode(to: &$0, dictionary)
         }
     }
 

@@ -15,8 +15,9 @@ public struct CausalContext: Equatable, Hashable, Sendable {
 
     /// nil if the exact dots are not: the base has one, or would take it up. Each is there once.
     init?(_ base: VersionVector, exact dots: [ClockEntry]) {
-        if dots.contains(where: { $0.counter <= base.counter(of: $0.actor) + 1 }) { return nil }
         self.base = base
+        if dots.isEmpty { return }
+        if dots.contains(where: { $0.counter <= base.counter(of: $0.actor) + 1 }) { return nil }
         self.dots = dots.sorted { $0.dot.packed < $1.dot.packed }
     }
 

@@ -10,6 +10,12 @@ public struct CausalReader {
     /// Bytes that have not been read.
     public var rest: Int { bytes.count - at }
 
+    /// What lies between this place and a later one.
+    func bytes(upTo end: CausalReader) -> ByteView { bytes.slice(at, end.at) }
+
+    /// Whether these bytes come next.
+    func comesNext(_ view: ByteView) -> Bool { view.count <= rest && bytes.slice(at, at + view.count) == view }
+
     public mutating func byte() throws(CausalityError) -> UInt8 {
         if at >= bytes.count { throw .corrupt }
         at += 1

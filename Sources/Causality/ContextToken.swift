@@ -67,7 +67,7 @@ public struct ContextToken: Sendable {
         bytes.append(ContextToken.version)
         let dictionary = ActorDictionary(of: context.actors, table)
         dictionary.encode(to: &bytes)
-        context.encode(to: &bytes, dictionary, table)
+        context.encode(to: &bytes, dictionary)
         let tag = tag(bytes.view, database, key)
         bytes.append(littleEndian: tag)
         let checksum = CRC32C.checksum(bytes.view)

@@ -8,11 +8,11 @@ extension SiblingSet {
 
     /// The context, then the versions. `dictionary` has its actors.
     public func encode(
-        to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable,
+        to output: inout ByteBuffer, _ dictionary: ActorDictionary,
         payload: (Payload, inout ByteBuffer) -> Void
     ) {
-        context.encode(to: &output, dictionary, table)
-        Sibling.encode(versions, to: &output, dictionary, table, payload: payload)
+        context.encode(to: &output, dictionary)
+        Sibling.encode(versions, to: &output, dictionary, payload: payload)
     }
 
     /// `payload` makes one of bytes that are there only as long as it runs.
@@ -34,7 +34,7 @@ extension SiblingSet {
         let dictionary = ActorDictionary(of: actors, table)
         CausalFrame.siblings.encode(to: &output) {
             dictionary.encode(to: &$0)
-            encode(to: &$0, dictionary, table, payload: payload)
+            encode(to: &$0, dictionary, payload: payload)
         }
     }
 
@@ -58,11 +58,11 @@ extension StoredSiblings {
     /// What is kept, as it is: the residue, then the versions. It means something with the clock that it was kept by,
     /// and goes to disk with it (rule 3).
     public func encode(
-        to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable,
+        to output: inout ByteBuffer, _ dictionary: ActorDictionary,
         payload: (Payload, inout ByteBuffer) -> Void
     ) {
-        residue.encode(to: &output, dictionary, table)
-        Sibling.encode(stored.map(\.version), to: &output, dictionary, table, payload: payload)
+        residue.encode(to: &output, dictionary)
+        Sibling.encode(stored.map(\.version), to: &output, dictionary, payload: payload)
     }
 
     /// `payload` makes one of bytes that are there only as long as it runs.
@@ -78,11 +78,11 @@ extension StoredSiblings {
 extension Sibling {
     /// How many; of each place, counter, time, its own context if it has siblings, its payload after its length.
     static func encode(
-        _ versions: [Sibling], to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable,
+        _ versions: [Sibling], to output: inout ByteBuffer, _ dictionary: ActorDictionary,
         payload: (Payload, inout ByteBuffer) -> Void
     ) {
         output.append(varint: UInt64(versions.count))
-        let placed = versions.map { (place: dictionary.place(of: $0.dot.actor, table), version: $0) }
+        let placed = versions.map { (place: dictionary.place(of: $0.dot.actor), version: $0) }
         var bytes = ByteBuffer()
         for (place, version) in placed.sorted(by: {
             ($0.place, $0.version.dot.counter) < ($1.place, $1.version.dot.counter)
@@ -90,7 +90,7 @@ extension Sibling {
             output.append(varint: UInt64(place))
             output.append(varint: version.dot.counter)
             output.append(timestamp: version.timestamp)
-            if versions.count > 1 { version.context.encode(to: &output, dictionary, table) }
+            if versions.count > 1 { version.context.encode(to: &output, dictionary) }
             bytes.truncate(to: 0)
             payload(version.payload, &bytes)
             output.append(counted: bytes.view)
@@ -123,12 +123,12 @@ extension WriteEvent {
 
     /// Place, counter, time; the context; 0 for a deletion, or 1 and the payload after its length.
     public func encode(
-        to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable,
+        to output: inout ByteBuffer, _ dictionary: ActorDictionary,
         payload: (Payload, inout ByteBuffer) -> Void
     ) {
-        dictionary.encode(dot, to: &output, table)
+        dictionary.encode(dot, to: &output)
         output.append(timestamp: timestamp)
-        context.encode(to: &output, dictionary, table)
+        context.encode(to: &output, dictionary)
         output.append(self.payload == nil ? 0 : 1)
         if let version = self.payload {
             var bytes = ByteBuffer()
@@ -164,7 +164,7 @@ extension WriteEvent {
         let dictionary = ActorDictionary(of: actors, table)
         CausalFrame.write.encode(to: &output) {
             dictionary.encode(to: &$0)
-            encode(to: &$0, dictionary, table, payload: payload)
+            encode(to: &$0, dictionary, payload: payload)
         }
     }
 

@@ -7,19 +7,19 @@ extension SlotClock {
     }
 
     /// The base; what is beyond it; what is superseded; who has been dropped. `dictionary` has its actors.
-    public func encode(to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable) {
-        dictionary.encode(base.entries, to: &output, table)
-        encodeBeyond(to: &output, dictionary, table)
-        superseded.encode(to: &output, dictionary, table)
-        let gone = dropped.entries.map { dictionary.place(of: $0.actor, table) }.sorted()
+    public func encode(to output: inout ByteBuffer, _ dictionary: ActorDictionary) {
+        dictionary.encode(base.entries, to: &output)
+        encodeBeyond(to: &output, dictionary)
+        superseded.encode(to: &output, dictionary)
+        let gone = dropped.entries.map { dictionary.place(of: $0.actor) }.sorted()
         output.append(varint: UInt64(gone.count))
         for place in gone { output.append(varint: UInt64(place)) }
     }
 
     /// Place, first counter, how many more, time of each, by ascending place and counter.
-    private func encodeBeyond(to output: inout ByteBuffer, _ dictionary: ActorDictionary, _ table: ActorTable) {
+    private func encodeBeyond(to output: inout ByteBuffer, _ dictionary: ActorDictionary) {
         output.append(varint: UInt64(beyond.ranges.count))
-        let placed = beyond.ranges.map { (place: dictionary.place(of: $0.range.actor, table), held: $0) }
+        let placed = beyond.ranges.map { (place: dictionary.place(of: $0.range.actor), held: $0) }
         for (place, held) in placed.sorted(by: {
             ($0.place, $0.held.range.first.counter) < ($1.place, $1.held.range.first.counter)
         }) {
@@ -72,7 +72,7 @@ extension SlotClock {
         let dictionary = ActorDictionary(of: actors, table)
         CausalFrame.clock.encode(to: &output) {
             dictionary.encode(to: &$0)
-            encode(to: &$0, dictionary, table)
+            encode(to: &$0, dictionary)
         }
     }
 

@@ -50,16 +50,20 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     mutating func add(_ dot: Dot, at timestamp: Int64) -> Bool {
         let held = base.counter(of: dot.actor)
         if dot.counter <= held { return false }
-        // Whoever is in the base has not been dropped.
-        if _fastPath(
-            dot.counter == held + 1 && beyond.isEmpty && superseded.isEmpty && (held > 0 || dropped.isEmpty))
-        {
+        if _fastPath(dot.counter == held + 1 && raisesPlainly(from: held)) {
             base.raise(to: ClockEntry(dot, at: timestamp))
             return true
         }
         if containsElsewhere(dot) { return false }
         insert(DotRange(actor: dot.actor, dot.counter...dot.counter), at: timestamp)
         return true
+    }
+
+    /// Whether an actor's writes right behind those that are held change nothing but the base. Whoever is in the base has
+    /// not been dropped.
+    @inline(__always)
+    private func raisesPlainly(from held: UInt64) -> Bool {
+        beyond.isEmpty && superseded.isEmpty && (held > 0 || dropped.isEmpty)
     }
 
     private mutating func insert(_ range: DotRange, at timestamp: Int64) {
@@ -82,7 +86,14 @@ public struct SlotClock: Equatable, Hashable, Sendable {
 
     /// Notes writes of which it is known that all they did is done here: the last step of catching up, after the
     /// states of all the keys concerned have been taken in. `timestamp`: of the latest of them, ms since 1970.
-    public mutating func claim(_ range: DotRange, at timestamp: Int64) { insert(range, at: timestamp) }
+    public mutating func claim(_ range: DotRange, at timestamp: Int64) {
+        let held = base.counter(of: range.actor)
+        if _fastPath(range.first.counter == held + 1 && raisesPlainly(from: held)) {
+            base.raise(to: ClockEntry(Dot(actor: range.actor, counter: range.last), at: timestamp))
+        } else {
+            insert(range, at: timestamp)
+        }
+    }
 
     /// Notes a write that did nothing, or not here: one that failed at its coordinator still travels, so that
     /// nobody waits for its dot (rule 4).
@@ -136,6 +147,12 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         context.join(dropped)
         context.join(superseded)
         return context
+    }
+
+    /// Hands over where in memory the entries are, nearly always.
+    @inline(__always)
+    public func prefetch(_ fetch: (UnsafeRawPointer) -> Void) {
+        base.entries.withUnsafeBytes { if let start = $0.baseAddress { fetch(start) } }
     }
 
     // MARK: counters

@@ -33,7 +33,9 @@ public struct VersionVector: Equatable, Hashable, Sendable {
     }
 
     /// Of one entry for each actor.
-    init(each entries: [ClockEntry]) { self.entries = entries.sorted { $0.actor < $1.actor } }
+    init(each entries: [ClockEntry]) {
+        self.entries = entries.count > 1 ? entries.sorted { $0.actor < $1.actor } : entries
+    }
 
     @inline(__always)
     public var isEmpty: Bool { entries.isEmpty }

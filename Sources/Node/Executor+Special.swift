@@ -31,7 +31,7 @@ extension Executor {
         swap(&output.pointee, &session.pointee.link.pointee.output)
         runNow(request)
         swap(&output.pointee, &session.pointee.link.pointee.output)
-        answer(.client(session), output.pointee.takeAll())
+        answer(.client(session), Reply(taking: output))
     }
 
     private func runNow(_ request: UnsafeMutablePointer<Request>) {

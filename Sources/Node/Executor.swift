@@ -132,8 +132,8 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     let execCommand: CommandPointer?
     let watchCommand: CommandPointer?
     let scanCommand: CommandPointer?
-    /// Commands that may say themselves what they want of replicas: where their options begin.
-    let versionOptions: [CommandPointer: Int]
+    /// Of each command, where the options begin with which it says itself what it wants of replicas; 0: there are none.
+    let versionOptions: [UInt8]
     /// Stands where a request has no key.
     let noKey = Key()
 
@@ -169,9 +169,11 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         execCommand = commandIndex.find(ByteView("exec"))
         watchCommand = commandIndex.find(ByteView("watch"))
         scanCommand = commandIndex.find(ByteView("scan"))
-        var versionOptions: [CommandPointer: Int] = [:]
-        for (name, options) in [("vget", 2), ("vset", 3), ("vdel", 2)] {
-            if let command = name.withView({ node.commands.index.find($0) }) { versionOptions[command] = options }
+        var versionOptions = [UInt8](repeating: 0, count: node.commands.commands.count)
+        for (name, options) in [("vget", 2), ("vset", 3), ("vdel", 2)] as [(String, UInt8)] {
+            if let command = name.withView({ node.commands.index.find($0) }) {
+                versionOptions[Int(command.pointee.index)] = options
+            }
         }
         self.versionOptions = versionOptions
         super.init()

@@ -182,17 +182,19 @@ struct QueuedCommand {
     let arguments: UnsafeMutablePointer<ByteView>
     let count: Int
     let bytes: Int
-    private let storage: UnsafeMutablePointer<UInt8>
 
     init(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) {
         self.command = command
         self.count = count
         var total = 0
         for i in 0..<count { total += words[i].count }
-        bytes = total + count * MemoryLayout<ByteView>.stride
-        storage = .allocate(capacity: max(1, total))
-        arguments = .allocate(capacity: count)
-        var at = storage
+        let viewBytes = count * MemoryLayout<ByteView>.stride
+        bytes = total + viewBytes
+        // The views, and behind them what they show.
+        let block = UnsafeMutableRawPointer.allocate(
+            byteCount: max(1, bytes), alignment: MemoryLayout<ByteView>.alignment)
+        arguments = block.bindMemory(to: ByteView.self, capacity: count)
+        var at = (block + viewBytes).bindMemory(to: UInt8.self, capacity: total)
         for i in 0..<count {
             at.update(from: words[i].start, count: words[i].count)
             (arguments + i).initialize(to: ByteView(UnsafePointer(at), words[i].count))
@@ -200,8 +202,5 @@ struct QueuedCommand {
         }
     }
 
-    func free() {
-        storage.deallocate()
-        arguments.deallocate()
-    }
+    func free() { UnsafeMutableRawPointer(arguments).deallocate() }
 }

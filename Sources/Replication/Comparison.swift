@@ -12,15 +12,20 @@ public struct Comparison {
 
     public init(_ key: ByteView, _ versions: [Dot]) { (self.key, self.versions) = (key, versions) }
 
-    public static func encode(_ comparisons: [Comparison], to output: inout ByteBuffer, _ actors: ActorTable) {
-        let dictionary = ActorDictionary(of: comparisons.flatMap { $0.versions.map(\.actor) }, actors)
+    /// The actors that a dictionary for these has to have.
+    public static func collectActors(of comparisons: some Collection<Comparison>, into actors: inout ActorCollection) {
+        for one in comparisons { for dot in one.versions { actors.insert(dot.actor) } }
+    }
+
+    /// `dictionary` has what `collectActors` says.
+    public static func encode(
+        _ comparisons: some Collection<Comparison>, to output: inout ByteBuffer, _ dictionary: ActorDictionary
+    ) {
         dictionary.encode(to: &output)
         for one in comparisons {
             output.append(counted: one.key)
             output.append(varint: UInt64(one.versions.count))
-            for dot in one.versions {
-                dictionary.encode(dot, to: &output, actors)
-            }
+            for dot in one.versions { dictionary.encode(dot, to: &output) }
         }
     }
 
@@ -34,22 +39,30 @@ public struct Comparison {
         return digest
     }
 
-    /// Reads what `encode` wrote, to its end.
+    /// Reads what `encode` wrote, to its end, and hands on one after the other.
+    public static func read(
+        _ bytes: ByteView, dictionary: (inout CausalReader) throws(CausalityError) -> ActorDictionary,
+        _ body: (Comparison) throws(CausalityError) -> Void
+    ) throws(CausalityError) {
+        var reader = CausalReader(bytes)
+        let dictionary = try dictionary(&reader)
+        while reader.rest > 0 {
+            let key = try reader.counted()
+            let count = try reader.count(bytesEach: 2)
+            var versions: [Dot] = []
+            versions.reserveCapacity(count)
+            for _ in 0..<count { versions.append(try dictionary.dot(&reader)) }
+            if count > 1 { versions.sort { $0.packed < $1.packed } }
+            try body(Comparison(key, versions))
+        }
+    }
+
+    /// The same, all of them.
     public static func read(
         _ bytes: ByteView, dictionary: (inout CausalReader) throws(CausalityError) -> ActorDictionary
     ) throws(CausalityError) -> [Comparison] {
-        var reader = CausalReader(bytes)
-        let dictionary = try dictionary(&reader)
         var comparisons: [Comparison] = []
-        while reader.rest > 0 {
-            let key = try reader.counted()
-            var versions: [Dot] = []
-            for _ in 0..<(try reader.count(bytesEach: 2)) {
-                versions.append(try dictionary.dot(&reader))
-            }
-            versions.sort { $0.packed < $1.packed }
-            comparisons.append(Comparison(key, versions))
-        }
+        try read(bytes, dictionary: dictionary) { comparisons.append($0) }
         return comparisons
     }
 }

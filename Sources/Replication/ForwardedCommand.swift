@@ -74,8 +74,10 @@ private func append(_ words: [ByteView], to output: inout ByteBuffer) {
 }
 
 private func readWords(_ reader: inout CausalReader) throws(CausalityError) -> [ByteView] {
+    let count = try reader.count(bytesEach: 1)
     var words: [ByteView] = []
-    for _ in 0..<(try reader.count(bytesEach: 1)) { words.append(try reader.counted()) }
+    words.reserveCapacity(count)
+    for _ in 0..<count { words.append(try reader.counted()) }
     if words.isEmpty { throw .corrupt }
     return words
 }

@@ -24,7 +24,7 @@ public struct SlotKnowledge {
         dictionary.encode(to: &output)
         for one in slots {
             output.append(varint: UInt64(one.slot))
-            one.clock.encode(to: &output, dictionary, actors)
+            one.clock.encode(to: &output, dictionary)
             output.append(bigEndian: one.residue)
             output.append(varint: UInt64(one.unsettled.count))
             for name in one.unsettled { name.withView { output.append(counted: $0) } }
@@ -81,6 +81,6 @@ public struct SlotAnswer {
         let dictionary = ActorDictionary(of: clock.actors, actors)
         dictionary.encode(to: &output)
         output.append(varint: UInt64(slot))
-        clock.encode(to: &output, dictionary, actors)
+        clock.encode(to: &output, dictionary)
     }
 }

@@ -49,37 +49,40 @@ public struct WriteBatch {
     /// What a write supersedes.
     public func context(of write: TravellingWrite) -> CausalContext {
         var result = context
-        if write.dot.counter > 1 {
-            result.raise(
-                to: ClockEntry(Dot(actor: write.dot.actor, counter: write.dot.counter - 1), at: write.timestamp))
-        }
-        if let predecessor = write.predecessor { result.insert(ClockEntry(predecessor, at: write.timestamp)) }
-        if !write.beyond.isEmpty { result.join(write.beyond) }
-        return result
+        result.raise(before: write)
+        return result.joined(beyond: write)
     }
 
-    private enum Flag {
+    enum Flag {
         static let predecessor: UInt8 = 1
         static let beyond: UInt8 = 2
     }
 
-    private enum FormByte {
+    enum FormByte {
         static let nothing: UInt8 = 0
         static let mutation: UInt8 = 1
         static let state: UInt8 = 2
     }
 
-    /// Appends a batch. All writes are by one actor.
-    public func encode(_ writes: [TravellingWrite], to output: inout ByteBuffer, _ table: ActorTable) {
-        let actor = writes[0].dot.actor
-        let dictionary = ActorDictionary(
-            of: context.actors + [actor]
-                + writes.flatMap { [$0.predecessor?.actor].compactMap { $0 } + $0.beyond.actors },
-            table)
+    /// The actors that a dictionary for these writes has to have.
+    public func collectActors(of writes: some Collection<TravellingWrite>, into actors: inout ActorCollection) {
+        actors.insert(context)
+        for write in writes {
+            actors.insert(write.dot.actor)
+            if let predecessor = write.predecessor { actors.insert(predecessor.actor) }
+            actors.insert(write.beyond)
+        }
+    }
+
+    /// Appends a batch. All writes are by one actor; `dictionary` has what `collectActors` says.
+    public func encode(
+        _ writes: some Collection<TravellingWrite>, to output: inout ByteBuffer, _ dictionary: ActorDictionary
+    ) {
+        guard let actor = writes.first?.dot.actor else { preconditionFailure("a batch of no writes") }
         dictionary.encode(to: &output)
         output.append(varint: UInt64(slot))
-        output.append(varint: UInt64(dictionary.place(of: actor, table)))
-        context.encode(to: &output, dictionary, table)
+        output.append(varint: UInt64(dictionary.place(of: actor)))
+        context.encode(to: &output, dictionary)
         output.append(varint: UInt64(writes.count))
         for write in writes {
             precondition(write.dot.actor == actor)
@@ -88,9 +91,9 @@ public struct WriteBatch {
             output.append(
                 (write.predecessor == nil ? 0 : Flag.predecessor) | (write.beyond.isEmpty ? 0 : Flag.beyond))
             if let predecessor = write.predecessor {
-                dictionary.encode(predecessor, to: &output, table)
+                dictionary.encode(predecessor, to: &output)
             }
-            if !write.beyond.isEmpty { write.beyond.encode(to: &output, dictionary, table) }
+            if !write.beyond.isEmpty { write.beyond.encode(to: &output, dictionary) }
             switch write.form {
             case .nothing:
                 output.append(FormByte.nothing)
@@ -105,31 +108,54 @@ public struct WriteBatch {
         }
     }
 
-    /// Reads a batch, and hands on each of its writes. `dictionary` reads the one at its beginning.
+    /// Reads a batch, and hands on its slot and each of its writes with what it supersedes. `dictionary` reads the one at
+    /// its beginning.
     public static func read(
         _ bytes: ByteView, dictionary: (inout CausalReader) throws(CausalityError) -> ActorDictionary,
-        _ body: (WriteBatch, TravellingWrite) throws(CausalityError) -> Void
+        _ body: (_ slot: Int, TravellingWrite, _ context: CausalContext) throws(CausalityError) -> Void
     ) throws(CausalityError) {
         var reader = CausalReader(bytes)
         let dictionary = try dictionary(&reader)
         let slot = try reader.varint()
         if slot >= UInt64(Limits.slots) { throw .corrupt }
         let actor = try dictionary.actor(at: try reader.varint())
-        let batch = WriteBatch(slot: Int(slot), context: try CausalContext(&reader, dictionary))
+        // Grows with the coordinator's own writes.
+        var context = try CausalContext(&reader, dictionary)
         var last: UInt64 = 0
         for _ in 0..<(try reader.count(bytesEach: 5)) {
             let counter = try reader.counter()
             if counter <= last { throw .corrupt }
             last = counter
             let write = try TravellingWrite(&reader, Dot(actor: actor, counter: counter), dictionary)
-            if batch.context(of: write).highest(of: actor) >= counter { throw .corrupt }
-            try body(batch, write)
+            context.raise(before: write)
+            let whole = write.isPlain ? context : context.joined(beyond: write)
+            if whole.highest(of: actor) >= counter { throw .corrupt }
+            try body(Int(slot), write, whole)
         }
         try reader.finish()
     }
 }
 
+extension CausalContext {
+    /// Puts the coordinator's own writes before this one in.
+    fileprivate mutating func raise(before write: TravellingWrite) {
+        if write.dot.counter == 1 { return }
+        raise(to: ClockEntry(Dot(actor: write.dot.actor, counter: write.dot.counter - 1), at: write.timestamp))
+    }
+
+    /// And what the write says itself.
+    fileprivate func joined(beyond write: TravellingWrite) -> CausalContext {
+        var result = self
+        if let predecessor = write.predecessor { result.insert(ClockEntry(predecessor, at: write.timestamp)) }
+        result.join(write.beyond)
+        return result
+    }
+}
+
 extension TravellingWrite {
+    /// It supersedes nothing but what its batch says.
+    fileprivate var isPlain: Bool { predecessor == nil && beyond.isEmpty }
+
     fileprivate init(
         _ reader: inout CausalReader, _ dot: Dot, _ dictionary: ActorDictionary
     ) throws(CausalityError) {

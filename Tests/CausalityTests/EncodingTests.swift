@@ -112,10 +112,10 @@ import Testing
         var (key, clock) = (StoredSiblings(settled: Dot(actor: 0, counter: 1), at: Self.epoch, "x"), SlotClock())
         clock.add(Dot(actor: 0, counter: 1), at: Self.epoch)
         let dictionary = ActorDictionary(of: [0, 1], table)
-        #expect(bytes { key.encode(to: &$0, dictionary, table, payload: put) } == [0, 0, 1, 1, 1, 0, 1, 0x78])
+        #expect(bytes { key.encode(to: &$0, dictionary, payload: put) } == [0, 0, 1, 1, 1, 0, 1, 0x78])
         key.apply(
             try WriteEvent(Dot(actor: 1, counter: 10), at: Self.epoch, nil, superseding: context), clock: &clock)
-        let encoded = bytes { key.encode(to: &$0, dictionary, table, payload: put) }
+        let encoded = bytes { key.encode(to: &$0, dictionary, payload: put) }
         // The residue alone: the key is gone, and what is beyond the base must not come.
         #expect(encoded == contextBody + [0])
         let decoded = try encoded.withView { bytes throws(CausalityError) in

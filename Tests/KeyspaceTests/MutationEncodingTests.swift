@@ -99,6 +99,15 @@ import Testing
         }
     }
 
+    @Test func keysAtAGlance() {
+        let value = encoded(.putString(ByteView("vw"), deadline: Self.time), database: 200)
+        for count in 0..<value.count {
+            let key = Array(value[..<count]).withView { MutationReader.key(of: $0)?.text }
+            #expect(key == (count < 10 ? nil : "k"))
+        }
+        #expect(encoded(.flush).withView { MutationReader.key(of: $0)?.text } == nil)
+    }
+
     /// How many mutations can be read, from memory that ends where they do.
     private func readAll(_ bytes: [UInt8]) -> Int {
         let copy = UnsafeMutablePointer<UInt8>.allocate(capacity: max(1, bytes.count))

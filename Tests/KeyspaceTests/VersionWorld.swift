@@ -245,7 +245,7 @@ final class VersionWorld {
             delta.mutation.read { mutation in
                 var mutation = mutation
                 mutation.dot = local(mutation.dot)
-                return access.apply(mutation, to: local(delta.predecessor), superseding: context)
+                return access.apply(mutation, to: local(delta.predecessor), superseding: context, key)
             }!
         }
         note("delta: \(applied)")

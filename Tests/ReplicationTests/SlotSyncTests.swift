@@ -56,7 +56,7 @@ import Testing
         var bytes = ByteBuffer()
         SlotKnowledge.encode([one], to: &bytes, ActorTable())
         var clock = ByteBuffer()
-        SlotClock().encode(to: &clock, ActorDictionary(of: [], ActorTable()), ActorTable())
+        SlotClock().encode(to: &clock, ActorDictionary(of: [], ActorTable()))
         let expected: [UInt8] =
             [0] + [0xac, 0x02] + clock.view.bytes + [1, 2, 3, 4, 5, 6, 7, 8] + [2, 2, 97, 98, 1, 99]
         #expect(bytes.view.bytes == expected)

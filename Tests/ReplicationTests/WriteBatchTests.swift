@@ -28,12 +28,12 @@ import Testing
         try WriteBatch.read(
             bytes,
             dictionary: { (reader) throws(CausalityError) in try ActorDictionary(&reader, &table) }
-        ) { (batch, write) throws(CausalityError) in
-            slot = batch.slot
+        ) { (ofSlot, write, context) throws(CausalityError) in
+            slot = ofSlot
             seen.append(
                 Seen(
                     dot: write.dot, timestamp: write.timestamp, predecessor: write.predecessor,
-                    form: describe(write.form), context: batch.context(of: write)))
+                    form: describe(write.form), context: context))
         }
         return (slot, seen)
     }
@@ -57,7 +57,10 @@ import Testing
                         Dot(actor: me, counter: 13), at: 1_700_000_000_005, after: Dot(actor: me, counter: 12), .nothing
                     ),
                 ]
-                WriteBatch(slot: 16383, context: context).encode(writes, to: &output, sender)
+                let batch = WriteBatch(slot: 16383, context: context)
+                var dictionaries = ActorDictionaryCache()
+                let dictionary = dictionaries.dictionary(sender) { batch.collectActors(of: writes, into: &$0) }
+                batch.encode(writes, to: &output, dictionary)
             }
         }
     }
@@ -84,6 +87,34 @@ import Testing
         #expect(seen[0].context.covers(Dot(actor: other, counter: 8)))
         #expect(!seen[0].context.covers(Dot(actor: other, counter: 6)))
         #expect(!seen[1].context.covers(Dot(actor: other, counter: 8)))
+    }
+
+    @Test func atAGlance() throws {
+        var bytes = ByteBuffer()
+        try batch(&bytes)
+        #expect(WriteBatch.firstMutation(of: bytes.view)?.text == "one")
+        // Cut anywhere, it is the same or nothing.
+        for count in 0..<bytes.count {
+            let seen = WriteBatch.firstMutation(of: bytes.view.slice(0, count))
+            #expect(seen == nil || seen?.text == "one")
+        }
+    }
+
+    @Test func otherMessagesAtAGlance() {
+        var command = ByteBuffer()
+        ForwardedCommand(hops: 1, version: 3, Consistency(), [ByteView("GET"), ByteView("name")]).encode(to: &command)
+        #expect(ForwardedCommand.firstArgument(of: command.view)?.text == "name")
+        #expect(ForwardedCommand.firstArgument(of: command.view.slice(0, command.count - 1)) == nil)
+        var alone = ByteBuffer()
+        ForwardedCommand(hops: 0, version: 2, Consistency(), [ByteView("PING")]).encode(to: &alone)
+        #expect(ForwardedCommand.firstArgument(of: alone.view) == nil)
+        var table = ActorTable()
+        guard let actor = try? table.intern(id(5)) else { return #expect(Bool(false), "a table that is full") }
+        var comparison = ByteBuffer()
+        let one = [Comparison(ByteView("name"), [Dot(actor: actor, counter: 3)])]
+        Comparison.encode(one, to: &comparison, ActorDictionary(of: [actor], table))
+        #expect(Comparison.firstKey(of: comparison.view)?.text == "name")
+        #expect(Comparison.firstKey(of: ByteView("")) == nil)
     }
 
     @Test func nothingElseIsRead() throws {

@@ -26,6 +26,20 @@ public struct MutationReader: ~Copyable {
 
     public var isAtEnd: Bool { reader.rest == 0 }
 
+    /// The key that an encoded mutation is about, at a glance: nothing behind it is looked at. Nil: none, or no mutation.
+    public static func key(of bytes: ByteView) -> ByteView? {
+        var reader = PayloadReader(bytes)
+        do throws(PayloadError) {
+            let first = try reader.byte()
+            guard let kind = MutationKind(rawValue: first & MutationKind.mask), !kind.isOfSlot else { return nil }
+            if first & MutationKind.hasDatabase != 0 { _ = try reader.varint() }
+            for _ in 0..<3 { _ = try reader.varint() }
+            return try reader.counted()
+        } catch {
+            return nil
+        }
+    }
+
     /// The next mutation, which there must be.
     public mutating func next() throws(MutationError) -> Mutation {
         do throws(PayloadError) {

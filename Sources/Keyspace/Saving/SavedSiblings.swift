@@ -11,7 +11,7 @@ enum SavedSiblings {
         output.append(version)
         let dictionary = ActorDictionary(of: stored.actors, table)
         dictionary.encode(to: &output)
-        stored.encode(to: &output, dictionary, table) { held, output in
+        stored.encode(to: &output, dictionary) { held, output in
             if case .bytes(let version) = held { version.encode(to: &output) }
         }
     }

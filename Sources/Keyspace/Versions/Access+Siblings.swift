@@ -102,25 +102,58 @@ extension Access {
     /// client-side caches hear of it as of a plain write.
     @discardableResult
     public func apply(_ event: WriteEvent<KeyVersion>, _ key: Key) throws(PayloadError) -> AppliedWrite {
-        if hasSiblings(key) || isStandIn(key) { return try applyMixing(event, key) }
-        let entry = tables.pointee.entries.find(key).map { Table.entry($0) }
-        let arrival = Partition.withClock(partition, of: key.slot, now: moment.wall) {
-            $0.arrival(of: event.dot, superseding: event.context, at: entry?.dot)
-        }
-        switch arrival {
-        case .held: return .held
-        case .mixes: return try applyMixing(event, key)
-        case .settles: try check(event.payload, key)
-        }
-        let change = { (change: Mutation.Change) in
+        if let done = try settle(event, key) { return done }
+        return try applyMixing(event, key)
+    }
+
+    private func settle(_ event: WriteEvent<KeyVersion>, _ key: Key) throws(PayloadError) -> AppliedWrite? {
+        let settle = { (change: Mutation.Change) throws(PayloadError) in
             let mutation = Mutation(
                 database: database, key: key.view, slot: key.slot, dot: event.dot, timestamp: event.timestamp,
                 change: change)
-            mutation.perform(in: self, key)
-            finish(mutation, key)
+            return try self.settle(mutation, superseding: event.context, key)
         }
-        if let version = event.payload { version.withChange(change) } else { change(.delete) }
+        guard let version = event.payload else { return try settle(.delete) }
+        return try version.withChange(settle)
+    }
+
+    /// The same, of a mutation that is whole (`Mutation.isWhole`), and what it supersedes.
+    public func apply(
+        whole mutation: Mutation, superseding context: CausalContext, _ key: Key
+    ) throws(PayloadError) -> AppliedWrite {
+        if let done = try settle(mutation, superseding: context, key) { return done }
+        let event: WriteEvent<KeyVersion>
+        do throws(ReissuedDot) {
+            event = try WriteEvent(mutation.dot, at: mutation.timestamp, mutation.version, superseding: context)
+        } catch {
+            throw .corrupt
+        }
+        return try applyMixing(event, key)
+    }
+
+    /// Does what a mutation says if that settles the key; nil: it does not.
+    private func settle(
+        _ mutation: Mutation, superseding context: CausalContext, _ key: Key
+    ) throws(PayloadError) -> AppliedWrite? {
+        if hasSiblings(key) || isStandIn(key) { return nil }
+        let current = tables.pointee.entries.find(key).map { Table.entry($0).dot }
+        switch arrival(of: mutation.dot, superseding: context, key, at: current) {
+        case .held: return .held
+        case .mixes: return nil
+        case .settles: break
+        }
+        if case .putObject(let object, _) = mutation.change { try check(KeyVersion(.object, object.bytes), key) }
+        mutation.perform(in: self, key)
+        finish(mutation, key)
         return .done
+    }
+
+    private func arrival(
+        of dot: Dot, superseding context: CausalContext, _ key: Key, at current: Dot?
+    ) -> SlotClock.Arrival {
+        Partition.withClock(partition, of: key.slot, now: moment.wall) {
+            $0.arrival(of: dot, superseding: context, at: current)
+        }
     }
 
     /// What became of another node's change to a value.
@@ -135,16 +168,13 @@ extension Access {
     /// Makes another node's change to a value, under its own dot and time, if the key is the version that it was made to
     /// (0: none) and nothing else is known of it. `context`: what the change supersedes. Logs it.
     public func apply(
-        _ mutation: Mutation, to predecessor: Dot, superseding context: CausalContext
+        _ mutation: Mutation, to predecessor: Dot, superseding context: CausalContext, _ key: Key
     ) -> AppliedChange {
-        let key = Key(mutation.key)
         // A stand-in knows too little of the key's past to see whether it is old.
         if isStandIn(key) { return .mismatch }
         let place = tables.pointee.entries.find(key)
         let current = place.map { Table.entry($0).dot }
-        let arrival = Partition.withClock(partition, of: key.slot, now: moment.wall) {
-            $0.arrival(of: mutation.dot, superseding: context, at: current)
-        }
+        let arrival = arrival(of: mutation.dot, superseding: context, key, at: current)
         if arrival == .held { return .held }
         if arrival == .mixes || hasSiblings(key) || current ?? Dot(packed: 0) != predecessor { return .mismatch }
         if let place, !mutation.suits(Table.entry(place)) || present(place, key) == nil { return .mismatch }
@@ -155,10 +185,11 @@ extension Access {
 
     /// A write that settles its key has been done: its dot is noted, and it is logged.
     private func finish(_ mutation: Mutation, _ key: Key) {
-        Partition.withClock(partition, of: key.slot, now: moment.wall) {
+        let isInBase = Partition.withClock(partition, of: key.slot, now: moment.wall) {
             $0.settle(mutation.dot, at: mutation.timestamp)
+            return $0.hasInBase(mutation.dot)
         }
-        keepBeyondBase(key, mutation.dot)
+        if _slowPath(!isInBase) { keepBeyondBase(key, mutation.dot) }
         if shared.pointee.sink != nil { Partition.record(partition, mutation) }
     }
 

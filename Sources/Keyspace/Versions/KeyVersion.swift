@@ -80,13 +80,13 @@ public struct KeyVersion: Hashable, Sendable {
     }
 
     /// What a mutation says that makes this the key's value. `body` has it while it runs.
-    func withChange<R>(_ body: (Mutation.Change) -> R) -> R {
-        bytes.withView { bytes in
+    func withChange<R, E: Error>(_ body: (Mutation.Change) throws(E) -> R) throws(E) -> R {
+        try bytes.withView { (bytes) throws(E) in
             switch form {
-            case .text: body(.putString(bytes, deadline: deadline))
-            case .rawText: body(.putRawString(bytes, deadline: deadline))
-            case .integer: body(.putInteger(bytes.integer.unsafelyUnwrapped, deadline: deadline))
-            case .object: body(.putObject(bytes, deadline: deadline))
+            case .text: try body(.putString(bytes, deadline: deadline))
+            case .rawText: try body(.putRawString(bytes, deadline: deadline))
+            case .integer: try body(.putInteger(bytes.integer.unsafelyUnwrapped, deadline: deadline))
+            case .object: try body(.putObject(bytes, deadline: deadline))
             }
         }
     }
@@ -113,16 +113,6 @@ extension Access {
 }
 
 extension Mutation {
-    /// What a mutation leaves of a key, whatever it was before.
-    public enum Outcome {
-        case version(KeyVersion)
-        case nothing
-        /// That depends on what the key was.
-        case depends
-        /// It is about no key, or about more than a value.
-        case other
-    }
-
     /// Whether what it leaves depends on what the key was.
     public var dependsOnValue: Bool {
         switch change {
@@ -133,16 +123,22 @@ extension Mutation {
         }
     }
 
-    /// What this one does, read from bytes.
-    public var outcome: Outcome {
+    /// Whether it leaves the same of a key whatever that was before: `version`.
+    public var isWhole: Bool {
         switch change {
-        case .putString(let bytes, let deadline): .version(KeyVersion(.text, bytes.bytes, deadline: deadline))
-        case .putRawString(let bytes, let deadline): .version(KeyVersion(.rawText, bytes.bytes, deadline: deadline))
-        case .putInteger(let value, let deadline):
-            .version(KeyVersion(.integer, Array(String(value).utf8), deadline: deadline))
-        case .putObject(let object, let deadline): .version(KeyVersion(.object, object.bytes, deadline: deadline))
-        case .delete: .nothing
-        default: dependsOnValue ? .depends : .other
+        case .putString, .putRawString, .putInteger, .putObject, .delete: true
+        default: false
+        }
+    }
+
+    /// What it leaves, if it is whole and read from bytes; nil: nothing.
+    var version: KeyVersion? {
+        switch change {
+        case .putString(let bytes, let deadline): KeyVersion(.text, bytes.bytes, deadline: deadline)
+        case .putRawString(let bytes, let deadline): KeyVersion(.rawText, bytes.bytes, deadline: deadline)
+        case .putInteger(let value, let deadline): KeyVersion(.integer, Array(String(value).utf8), deadline: deadline)
+        case .putObject(let object, let deadline): KeyVersion(.object, object.bytes, deadline: deadline)
+        default: nil
         }
     }
 }

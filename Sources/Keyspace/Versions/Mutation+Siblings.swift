@@ -13,8 +13,8 @@ enum SiblingRecord {
         output.append(varint: revision)
         let dictionary = ActorDictionary(of: stored.actors + noted.actors, table)
         dictionary.encode(to: &output)
-        noted.encode(to: &output, dictionary, table)
-        stored.encode(to: &output, dictionary, table) { $0.encode(to: &$1) }
+        noted.encode(to: &output, dictionary)
+        stored.encode(to: &output, dictionary) { $0.encode(to: &$1) }
     }
 
     struct Contents {

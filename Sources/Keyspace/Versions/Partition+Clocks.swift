@@ -34,12 +34,19 @@ extension Partition {
     static func withClock<R>(
         _ partition: PartitionPointer, of slot: Int, now: Int64, _ body: (inout SlotClock) -> R
     ) -> R {
+        withClock(partition, of: slot, upTo: ownDot(partition, of: slot), now: now, body)
+    }
+
+    /// The same, with this node's own writes up to one that need not be its last.
+    static func withClock<R>(
+        _ partition: PartitionPointer, of slot: Int, upTo own: Dot, now: Int64, _ body: (inout SlotClock) -> R
+    ) -> R {
         if standsIn(partition, for: slot) {
             var none = SlotClock()
             return body(&none)
         }
         let clocks = partition.pointee.clocks ?? makeClocks(partition)
-        note(ownDot(partition, of: slot), in: &clocks[slot & 63], now: now)
+        note(own, in: &clocks[slot & 63], now: now)
         return body(&clocks[slot & 63])
     }
 
@@ -47,6 +54,12 @@ extension Partition {
         let held = clock.base.counter(of: own.actor)
         if own.counter <= held { return }
         clock.claim(DotRange(actor: own.actor, held + 1...own.counter), at: now)
+    }
+
+    /// Brings the slot's clock towards the cache. The partition's lock is held.
+    public static func prefetchClock(_ partition: PartitionPointer, of slot: Int) {
+        guard let clocks = partition.pointee.clocks else { return }
+        clocks[slot & 63].prefetch { cs_prefetch($0) }
     }
 
     /// This node's latest dot in the slot; counter 0: none.
@@ -211,7 +224,9 @@ extension Keyspace {
     public func context(of mutation: Mutation) -> CausalContext {
         let partition = partitions + mutation.slot >> 6
         let before = Dot(actor: mutation.dot.actor, counter: mutation.dot.counter - 1)
-        var context = Partition.clock(partition, of: mutation.slot, upTo: before, now: mutation.timestamp).context()
+        var context = Partition.withClock(partition, of: mutation.slot, upTo: before, now: mutation.timestamp) {
+            $0.context()
+        }
         if let siblings = partition.pointee.siblings(mutation.database, mutation.key) {
             context.join(siblings.stored.residue)
         }

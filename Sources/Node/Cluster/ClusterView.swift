@@ -19,6 +19,8 @@ public final class ClusterView: Sendable {
     public let version: RingVersion
     /// This node, and those that nobody suspects.
     public let reachable: NodeSet
+    /// There are members, and all are among them.
+    public let isEverybodyReachable: Bool
     /// Of each member.
     public let liveness: [Liveness]
     /// Replicas that each slot has: N, or how many nodes there are.
@@ -56,7 +58,9 @@ public final class ClusterView: Sendable {
             ownRanks = Self.ranks(of: own, on: ring)
         }
         replicaCount = ring.replicaCount
-        reachable = membership.reachable(on: ring)
+        let reachable = membership.reachable(on: ring)
+        self.reachable = reachable
+        isEverybodyReachable = isFounded && ring.members.indices.allSatisfy { reachable.contains($0) }
         liveness = ring.members.map { membership.liveness(of: $0.id) ?? .down }
     }
 

@@ -19,10 +19,16 @@ protocol PeerRequests: AnyObject {
     func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView)
     /// What this loop has asked of a member and what was not answered will not be. It may have had an effect or not.
     func lost(_ member: Int)
+    /// What comes next of one connection: memory may be fetched for it.
+    func expect(_ requests: ArraySlice<PeerMessage>)
     /// A member asks for something. `Peers.respond` answers, in this turn or a later one. What changes something looks at
     /// `Executor.refusesWrites` first.
     /// - Parameter timeLeft: ms that the member still waited when it sent this.
     func asked(by member: Int, id: UInt64, code: UInt8, timeLeft: UInt32, payload: ByteView, via: PeerReturn)
     /// A connection of a member has ended: what has come over it need not be answered.
     func ended(_ connection: PeerReturn)
+}
+
+extension PeerRequests {
+    func expect(_ requests: ArraySlice<PeerMessage>) {}
 }

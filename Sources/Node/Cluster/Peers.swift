@@ -28,6 +28,8 @@ public final class Peers {
     private var waiting: [IncomingPeer] = []
     /// Those whose connections have ended, or could not even be begun: told of at the start of the next turn.
     private var broken: [OutgoingPeer] = []
+    /// `isCutOff` of any member.
+    private(set) var isAnybodyCutOff = false
     private let board = PeerBoard()
     private var directives: [PeerDirective] = []
     private var delivered: [PeerMessage] = []
@@ -73,6 +75,7 @@ public final class Peers {
     private func beginAnew(_ before: ClusterView?) {
         let old = outgoing
         outgoing = [OutgoingPeer?](repeating: nil, count: view!.members.count)
+        lookWhoIsCutOff()
         for peer in incoming { if let peer { end(peer, "the ring has changed") } }
         for peer in old {
             guard let peer else { continue }
@@ -208,12 +211,12 @@ public final class Peers {
         for peer in incoming { if let peer, peer.member < 0 { nextDeadline = min(nextDeadline, peer.greetingEnd) } }
     }
 
-    /// How long the loop may sleep, ms; `Int64.max`: as long as it likes.
     /// Whether the connection to a member has broken and is to be made again later: what is asked now would be refused.
     func isCutOff(_ member: Int) -> Bool {
         member < outgoing.count && outgoing[member]?.session.state == .backingOff
     }
 
+    /// How long the loop may sleep, ms; `Int64.max`: as long as it likes.
     func sleepTime(_ monotonic: UInt64) -> Int64 {
         if !broken.isEmpty || !touched.isEmpty { return 0 }
         return nextDeadline == .max ? .max : max(0, nextDeadline - Int64(monotonic / 1_000_000))
@@ -236,6 +239,7 @@ public final class Peers {
     }
 
     private func obey(_ peer: OutgoingPeer) {
+        lookWhoIsCutOff()
         let all = directives
         directives.removeAll(keepingCapacity: true)
         for directive in all {
@@ -252,6 +256,8 @@ public final class Peers {
         touch(peer)
         schedule()
     }
+
+    private func lookWhoIsCutOff() { isAnybodyCutOff = outgoing.indices.contains(where: isCutOff) }
 
     private func connect(_ peer: OutgoingPeer, _ address: NodeAddress) {
         if let link = executor.connect(address.host, address.port) {
@@ -360,16 +366,29 @@ public final class Peers {
             touch(peer)
             if peer.channel.isReady && !admit(peer) { failure = .otherNode }
         }
-        if peer.member >= 0 {
-            let via = peer.via(executor.turnStarted)
-            for message in delivered where message.kind == .request {
+        if peer.member >= 0 { serve(peer) }
+        if let failure { refuse(peer, failure) }
+    }
+
+    /// Hands on what has been delivered.
+    private func serve(_ peer: IncomingPeer) {
+        let via = peer.via(executor.turnStarted)
+        let all = delivered
+        var next = 0
+        while next < all.count {
+            let some = all[next..<min(next + Peers.expectedAtOnce, all.count)]
+            next = some.endIndex
+            handler.expect(some)
+            for message in some where message.kind == .request {
                 handler.asked(
                     by: peer.member, id: message.id, code: message.code, timeLeft: message.timeLeft,
                     payload: message.payload, via: via)
             }
         }
-        if let failure { refuse(peer, failure) }
     }
+
+    /// Requests for which memory is fetched at the same time.
+    private static let expectedAtOnce = 32
 
     /// It has proved who it is.
     private func admit(_ peer: IncomingPeer) -> Bool {

@@ -15,6 +15,12 @@ struct Coordinator: ~Copyable {
     let direct: UnsafeMutablePointer<OutputBuffer>
     /// Messages are put together here.
     var message = ByteBuffer()
+    /// What another node is answered.
+    var response = ByteBuffer()
+    /// Actors that messages have named lately.
+    var dictionaries = ActorDictionaryCache()
+    /// Keys of requests that have come and are yet to be served.
+    var expected: [Key] = []
     /// Whose session other nodes' commands run in; made when the first comes.
     var proxy: SessionPointer?
     /// Sessions that wait in place of other nodes' clients.
@@ -105,22 +111,20 @@ extension Executor {
     // MARK: answering
 
     /// Gives a reply to whoever wanted it, in its turn.
-    func answer(_ requester: Requester, _ reply: [UInt8]) {
+    func answer(_ requester: Requester, _ reply: Reply) {
         switch requester {
         case .client(let session): answer(session, reply)
         case .waiting(let session, let number): deliver(reply, to: session, number)
         case .peer(let channel, let id):
             reply.withView { peers.respond(channel, id: id, code: PeerResponseCode.ok, payload: $0) }
-        case .part(let gather, let index, _): gathered(gather, index, reply)
+        case .part(let gather, let index, _): gathered(gather, index, reply.bytes)
         case .nobody: break
         }
     }
 
-    private func answer(_ session: SessionPointer, _ reply: [UInt8]) {
+    private func answer(_ session: SessionPointer, _ reply: Reply) {
         if session.pointee.details.replies.isEmpty {
-            reply.withUnsafeBufferPointer { bytes in
-                if let start = bytes.baseAddress { session.pointee.link.pointee.output.append(start, bytes.count) }
-            }
+            session.pointee.link.pointee.output.append(reply)
             markDirty(session.pointee.link)
         } else {
             session.pointee.details.replies.append(reply)
@@ -132,10 +136,10 @@ extension Executor {
         answer(requester, errorReply(text))
     }
 
-    func errorReply(_ text: String) -> [UInt8] {
+    func errorReply(_ text: String) -> Reply {
         statistics.add(.errorReplies)
         node.errors.count(text.split(separator: " ").first.map(String.init) ?? "ERR")
-        return Array("-\(text)\r\n".utf8)
+        return Reply(Array("-\(text)\r\n".utf8))
     }
 
     /// What a client whose quorum was missed is told (SPEC B8).
@@ -153,20 +157,20 @@ extension Executor {
     }
 
     /// Whom the operation's write has served gets its reply, or an error instead: as if it had written itself.
-    func release(_ id: UInt64, _ error: @autoclosure () -> [UInt8]? = nil) {
-        guard var operation = coordinator.operations[id], !operation.served.isEmpty else { return }
-        release(operation.served, error())
-        operation.served = []
-        coordinator.operations[id] = operation
+    func release(_ id: UInt64, _ error: @autoclosure () -> Reply? = nil) {
+        let served = coordinator.operations.update(id) { operation in
+            defer { operation.served = [] }
+            return operation.served
+        }
+        if let served, !served.isEmpty { release(served, error()) }
     }
 
-    func release(_ served: [ServedWaiter], _ error: [UInt8]? = nil) {
-        for one in served { handOver(one.waiter, error ?? one.reply) }
+    func release(_ served: [ServedWaiter], _ error: Reply? = nil) {
+        for one in served { handOver(one.waiter, error?.bytes ?? one.reply) }
     }
 
     /// Begins to wait for other nodes. Answers the operation's id.
-    func begin(_ operation: Operation) -> UInt64 {
-        var operation = operation
+    func begin(_ operation: consuming Operation) -> UInt64 {
         operation.requester = waiting(operation.requester)
         operation.writer?.pointee.details.writesUnderWay += 1
         if coordinator.nextLook == .max {
@@ -188,13 +192,13 @@ extension Executor {
     /// Milliseconds that a node waits for others where no client does.
     private static let ownPatience: Int64 = 10_000
 
-    /// Ends an operation, with this reply.
-    func end(_ id: UInt64, _ reply: [UInt8]) {
+    /// Ends an operation, with this reply, or the one it has.
+    func end(_ id: UInt64, _ reply: Reply? = nil) {
         guard let operation = coordinator.operations.remove(id) else { return }
         operation.free()
         operation.writer?.pointee.details.writesUnderWay -= 1
         release(operation.served)
-        answer(operation.requester, reply)
+        answer(operation.requester, reply ?? operation.reply)
     }
 
     /// Whoever wants a reply that comes later: a client's gets its place.
@@ -207,7 +211,7 @@ extension Executor {
 
     /// A reply has come that the client has been waiting for: it is sent if it is its turn. What it tells of may not be
     /// durable yet.
-    func deliver(_ reply: [UInt8], to session: SessionPointer, _ number: UInt64) {
+    func deliver(_ reply: Reply, to session: SessionPointer, _ number: UInt64) {
         session.pointee.details.replies.fill(number, reply)
         tellsOfChange()
         let link = session.pointee.link
@@ -226,13 +230,12 @@ extension Executor {
     func abandonReplies(_ session: SessionPointer) {
         if session.pointee.details.replies.isEmpty { return }
         for id in coordinator.operations.ids {
-            guard var operation = coordinator.operations[id] else { continue }
-            switch operation.requester {
-            case .waiting(session, _): operation.requester = .nobody
-            case .part(_, _, session): operation.requester = .nobody
-            default: continue
+            _ = coordinator.operations.update(id) { operation in
+                switch operation.requester {
+                case .waiting(session, _), .part(_, _, session): operation.requester = .nobody
+                default: break
+                }
             }
-            coordinator.operations[id] = operation
         }
         coordinator.gathers.abandon(session)
     }
@@ -254,19 +257,18 @@ extension Executor {
         let now = monotonicMilliseconds
         if now < coordinator.nextLook { return }
         var mayEnd = false
-        for id in coordinator.operations.ids {
-            guard let operation = coordinator.operations[id], operation.deadline != .max else { continue }
+        var due: [(id: UInt64, isOver: Bool)] = []
+        coordinator.operations.forEachTime { id, began, deadline in
+            if deadline == .max { return }
             mayEnd = true
-            if operation.deadline <= now {
-                giveUp(id, operation)
-            } else if operation.began + Executor.speculationMilliseconds <= now {
-                askOthers(id)
-            }
+            if deadline <= now || began + Executor.speculationMilliseconds <= now { due.append((id, deadline <= now)) }
         }
+        for (id, isOver) in due { if isOver { giveUp(id) } else { askOthers(id) } }
         coordinator.nextLook = mayEnd ? now + Executor.lookMilliseconds : .max
     }
 
-    private func giveUp(_ id: UInt64, _ operation: Operation) {
+    private func giveUp(_ id: UInt64) {
+        guard let operation = coordinator.operations[id] else { return }
         if case .nobody = operation.requester, case .write(let put) = operation.work {
             release(id, errorReply(noQuorum(put.got, put.needed, writes: true)))
             return end(id, [])

@@ -8,14 +8,11 @@ import Replication
 /// What other nodes answer, or do not.
 extension Executor {
     func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView) {
+        if code == PeerResponseCode.ok, acknowledged(id) { return }
         guard let operation = coordinator.operations[id] else { return }
         switch operation.work {
-        case .write(let put):
-            switch code {
-            case PeerResponseCode.ok: acknowledged(id, operation, put)
-            case PeerResponseCode.differs: sendStates(of: payload, operation, id)
-            default: failed(id)
-            }
+        case .write:
+            if code == PeerResponseCode.differs { sendStates(of: payload, operation, id) } else { failed(id) }
         case .read, .prepare:
             switch code {
             case PeerResponseCode.ok: compared(id, operation, differs: nil)
@@ -24,7 +21,7 @@ extension Executor {
             default: failed(id)
             }
         case .forward:
-            if code == PeerResponseCode.ok { end(id, payload.bytes) } else { failed(id) }
+            if code == PeerResponseCode.ok { end(id, Reply(payload)) } else { failed(id) }
         case .watch:
             if code == PeerResponseCode.ok { watched(id, operation, payload) } else { failed(id) }
         case .catchUp(let partition): caughtUp(id, operation, partition, code, payload)
@@ -33,12 +30,26 @@ extension Executor {
         }
     }
 
-    private func acknowledged(_ id: UInt64, _ operation: Operation, _ put: PutCoordinator) {
-        var (put, operation) = (put, operation)
-        put.acknowledge(OperationTable.rank(id))
-        operation.work = .write(put)
-        coordinator.operations[id] = operation
-        conclude(id, put.verdict, operation)
+    /// A replica has the write, or the versions that the operation is about. False: that takes a closer look.
+    private func acknowledged(_ id: UInt64) -> Bool {
+        let rank = OperationTable.rank(id)
+        let verdict = coordinator.operations.update(id) { operation -> QuorumVerdict? in
+            switch operation.work {
+            case .write(var put):
+                put.acknowledge(rank)
+                operation.work = .write(put)
+                return put.verdict
+            case .read(var get, _), .prepare(var get, _, _):
+                if !get.isAwaited(rank) { return .pending }
+                if !get.agree(rank) { return nil }
+                operation.set(get)
+                return get.verdict
+            case .forward, .watch, .catchUp, .handOver, .account: return nil
+            }
+        }
+        guard let verdict = verdict ?? nil else { return false }
+        conclude(id, verdict)
+        return true
     }
 
     /// A replica has not the versions that some changes were made on: it gets all there is of those keys, as the same
@@ -66,7 +77,7 @@ extension Executor {
         }
         coordinator.message.truncate(to: 0)
         let batch = WriteBatch(slot: operation.slot, context: CausalContext())
-        node.keyspace.actors.read { batch.encode(writes, to: &coordinator.message, $0) }
+        encode(writes, in: batch)
         if let view = cluster {
             sendWrites(operation, view, id, OperationTable.rank(id))
         }
@@ -74,21 +85,19 @@ extension Executor {
 
     /// Whoever has this rank will not answer.
     func failed(_ id: UInt64) {
-        guard var operation = coordinator.operations[id] else { return }
+        guard let operation = coordinator.operations[id] else { return }
         let rank = OperationTable.rank(id)
         switch operation.work {
         case .write(var put):
             put.fail(rank)
-            operation.work = .write(put)
-            coordinator.operations[id] = operation
-            conclude(id, put.verdict, operation)
+            _ = coordinator.operations.update(id) { $0.work = .write(put) }
+            conclude(id, put.verdict)
         case .read(var get, _), .prepare(var get, _, _):
             get.fail(rank)
-            operation.set(get)
-            coordinator.operations[id] = operation
+            _ = coordinator.operations.update(id) { $0.set(get) }
             if get.verdict != .reached { askOthers(id) }
-            guard let now = coordinator.operations[id], let get = now.comparison?.get else { return }
-            conclude(id, get.verdict, now)
+            guard let get = coordinator.operations[id]?.comparison?.get else { return }
+            conclude(id, get.verdict)
         case .forward(let writes):
             if operation.deadline == .max { return end(id, errorReply(Executor.misplacedText)) }
             endMissed(id, 0, 1, writes: writes)
@@ -102,37 +111,58 @@ extension Executor {
         }
     }
 
-    /// The quorum is there; the others are still told what they need (`sendStates`).
-    private func answerEarly(_ id: UInt64, _ operation: Operation) {
-        release(id)
-        if case .nobody = operation.requester { return }
-        var operation = operation
-        operation.served = []
-        operation.writer?.pointee.details.writesUnderWay -= 1
-        let (requester, reply) = (operation.requester, operation.reply)
-        (operation.requester, operation.reply) = (.nobody, [])
-        coordinator.operations[id] = operation
-        answer(requester, reply)
-    }
-
     /// Ends an operation if it is decided.
-    func conclude(_ id: UInt64, _ verdict: QuorumVerdict, _ operation: Operation) {
+    func conclude(_ id: UInt64, _ verdict: QuorumVerdict) {
         switch verdict {
         case .pending: break
-        case .reached:
-            if case .write(let put) = operation.work, !put.isComplete { return answerEarly(id, operation) }
-            if case .prepare = operation.work, operation.reply.isEmpty { return writePrepared(id, operation) }
-            end(id, operation.reply)
-        case .missed(let got, let needed):
-            if case .nobody = operation.requester {
-                release(id, errorReply(noQuorum(got, needed, writes: true)))
-                if case .write(let put) = operation.work, !put.isComplete { return }
-                return end(id, [])
-            }
-            var writes = false
-            if case .write = operation.work { writes = true }
-            endMissed(id, got, needed, writes: writes)
+        case .reached: reached(id)
+        case .missed(let got, let needed): missed(id, got, needed)
         }
+    }
+
+    private enum Conclusion { case answers, writes, ends, waits }
+
+    private func reached(_ id: UInt64) {
+        let next = coordinator.operations.update(id) { operation -> Conclusion in
+            switch operation.work {
+            case .write(let put) where !put.isComplete: .answers
+            case .prepare where operation.reply.isEmpty: .writes
+            default: .ends
+            }
+        }
+        switch next {
+        case .answers: answerEarly(id)
+        case .writes: writePrepared(id)
+        case .ends: end(id)
+        case .waits, nil: break
+        }
+    }
+
+    /// The quorum is there; the others are still told what they need (`sendStates`).
+    private func answerEarly(_ id: UInt64) {
+        release(id)
+        let answer = coordinator.operations.update(id) { operation -> (Requester, Reply)? in
+            if case .nobody = operation.requester { return nil }
+            operation.writer?.pointee.details.writesUnderWay -= 1
+            defer { (operation.requester, operation.reply) = (.nobody, []) }
+            return (operation.requester, operation.reply)
+        }
+        if let (requester, reply) = answer ?? nil { self.answer(requester, reply) }
+    }
+
+    private func missed(_ id: UInt64, _ got: Int, _ needed: Int) {
+        let next = coordinator.operations.update(id) { operation -> (isWrite: Bool, then: Conclusion) in
+            guard case .nobody = operation.requester else {
+                if case .write = operation.work { return (true, .answers) }
+                return (false, .answers)
+            }
+            if case .write(let put) = operation.work, !put.isComplete { return (true, .waits) }
+            return (true, .ends)
+        }
+        guard let (isWrite, then) = next else { return }
+        if then == .answers { return endMissed(id, got, needed, writes: isWrite) }
+        release(id, errorReply(noQuorum(got, needed, writes: true)))
+        if then == .ends { end(id, []) }
     }
 
     /// The connection to a member is gone: what was asked of it will not be answered.

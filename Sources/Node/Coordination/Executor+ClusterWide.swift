@@ -70,11 +70,11 @@ extension Executor {
     ) -> [UInt8] {
         switch wide {
         case .count: return Array(":\(countCoordinated(view))\r\n".utf8)
-        case .keys: return coordinatedOnly(run(session, command, words, count), view)
+        case .keys: return coordinatedOnly(run(session, command, words, count).bytes, view)
         case .flush:
             flushCoordinated(view)
             return Array("+OK\r\n".utf8)
-        case .everywhere, .everywhereSum: return run(session, command, words, count)
+        case .everywhere, .everywhereSum: return run(session, command, words, count).bytes
         }
     }
 
@@ -94,7 +94,7 @@ extension Executor {
             return share(wide, session, command, start, words.count, view)
         }
         guard let reply else { throw .corrupt }
-        answer(.peer(via, id: id), reply)
+        answer(.peer(via, id: id), Reply(reply))
         sendCaptured()
     }
 
@@ -146,7 +146,7 @@ extension Executor {
         guard let cursor = words[1].unsignedInteger else { return runAlone(requester, session, command, words, count) }
         var member = Int(cursor % UInt64(members))
         if !canReach(member, view) { member = view.own }
-        if member == view.own { return answer(requester, scanShare(session, command, words, count, view)) }
+        if member == view.own { return answer(requester, Reply(scanShare(session, command, words, count, view))) }
         putTogether(session, words, count)
         beginForward(
             requester, PeerRequestCode.share, version: session.pointee.version, writes: false, to: member, 0)
@@ -157,12 +157,12 @@ extension Executor {
         _ view: ClusterView
     ) -> [UInt8] {
         let members = UInt64(view.members.count)
-        guard let cursor = words[1].unsignedInteger else { return run(session, command, words, count) }
+        guard let cursor = words[1].unsignedInteger else { return run(session, command, words, count).bytes }
         let reply = "\(cursor / members)".withView { own in
             let asked = words[1]
             words[1] = own
             defer { words[1] = asked }
-            return run(session, command, words, count)
+            return run(session, command, words, count).bytes
         }
         return reply.withView { view_ in
             guard var reader = ReplyElements(view_), let (next, _) = reader.next(), let local = next.unsignedInteger

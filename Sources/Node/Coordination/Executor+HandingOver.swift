@@ -103,13 +103,11 @@ extension Executor {
         if told.isEmpty { return }
         let actor = node.keyspace.actor
         coordinator.message.truncate(to: 0)
-        node.keyspace.actors.read { table in
-            let dictionary = ActorDictionary(of: [actor], table)
-            dictionary.encode(to: &coordinator.message)
-            for (slot, counter) in told {
-                coordinator.message.append(varint: UInt64(slot))
-                dictionary.encode(Dot(actor: actor, counter: counter), to: &coordinator.message, table)
-            }
+        let dictionary = dictionary { $0.insert(actor) }
+        dictionary.encode(to: &coordinator.message)
+        for (slot, counter) in told {
+            coordinator.message.append(varint: UInt64(slot))
+            dictionary.encode(Dot(actor: actor, counter: counter), to: &coordinator.message)
         }
         coordinator.handOver.begin(member)
         ask(PeerRequestCode.account, member, .account(told.map(\.slot)))

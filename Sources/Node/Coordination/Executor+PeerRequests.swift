@@ -43,6 +43,34 @@ extension Executor: PeerRequests {
         }
     }
 
+    /// Has memory fetch what requests will look at: they wait for it together instead of one after another.
+    func expect(_ requests: ArraySlice<PeerMessage>) {
+        if requests.count < 2 || isLoading { return }
+        coordinator.expected.removeAll(keepingCapacity: true)
+        for request in requests {
+            guard let name = firstKey(request) else { continue }
+            let key = Key(name)
+            Table.prefetchBucket(of: table(key, 0), key.hash)
+            coordinator.expected.append(key)
+        }
+        for key in coordinator.expected {
+            Table.prefetchEntry(of: table(key, 0), key.hash)
+            let partition = partitions + key.partition
+            if sharesKeyspace && !Partition.tryLock(partition) { continue }
+            Partition.prefetchClock(partition, of: key.slot)
+            if sharesKeyspace { Partition.unlock(partition) }
+        }
+    }
+
+    private func firstKey(_ request: PeerMessage) -> ByteView? {
+        switch request.code {
+        case PeerRequestCode.command: ForwardedCommand.firstArgument(of: request.payload)
+        case PeerRequestCode.write: WriteBatch.firstMutation(of: request.payload).flatMap { MutationReader.key(of: $0) }
+        case PeerRequestCode.compare: Comparison.firstKey(of: request.payload)
+        default: nil
+        }
+    }
+
     /// Where nobody waits for the answer, none is sent.
     func respond(_ via: PeerReturn, _ id: UInt64, _ code: UInt8, _ payload: ByteView = ByteView("")) {
         if id != 0 { peers.respond(via, id: id, code: code, payload: payload) }
@@ -111,20 +139,21 @@ extension Executor: PeerRequests {
     func serveWrites(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
         // What cannot be made durable is not taken over.
         if refusesWrites { return respond(via, id, PeerResponseCode.notHere) }
-        var wanted = ByteBuffer()
-        try WriteBatch.read(payload, dictionary: readDictionary) { (batch, write) throws(CausalityError) in
+        coordinator.response.truncate(to: 0)
+        try WriteBatch.read(payload, dictionary: readDictionary) { (slot, write, context) throws(CausalityError) in
             switch write.form {
-            case .nothing: noteNothing(write, batch.slot)
+            case .nothing: noteNothing(write, slot)
             case .state(let states):
                 try takeOver(states: states)
-                noteNothing(write, batch.slot)
+                noteNothing(write, slot)
             case .mutation(let bytes):
-                guard let key = try apply(bytes, write, batch) else { return }
-                wanted.append(varint: write.dot.counter)
-                wanted.append(counted: key)
+                guard let key = try apply(bytes, write, slot, superseding: context) else { return }
+                coordinator.response.append(varint: write.dot.counter)
+                coordinator.response.append(counted: key)
             }
         }
-        respond(via, id, wanted.count == 0 ? PeerResponseCode.ok : PeerResponseCode.differs, wanted.view)
+        let isDone = coordinator.response.count == 0
+        respond(via, id, isDone ? PeerResponseCode.ok : PeerResponseCode.differs, coordinator.response.view)
     }
 
     /// A write that did nothing here, or whose effect is here already.
@@ -138,48 +167,39 @@ extension Executor: PeerRequests {
 
     /// Answers the key whose state is wanted, because the change was made on a version that is not here.
     private func apply(
-        _ bytes: ByteView, _ write: TravellingWrite, _ batch: WriteBatch
+        _ bytes: ByteView, _ write: TravellingWrite, _ slot: Int, superseding context: CausalContext
     ) throws(CausalityError) -> ByteView? {
         var reader = MutationReader(bytes)
         var mutation: Mutation
         do throws(MutationError) { mutation = try reader.next() } catch { throw .corrupt }
-        if !reader.isAtEnd || mutation.slot != batch.slot || mutation.database != 0 { throw .corrupt }
+        if !reader.isAtEnd || mutation.slot != slot || mutation.database != 0 { throw .corrupt }
         #if CANARIES
-            var context = batch.context(of: write)
+            var context = context
             if Canary.active == .fillLate {
-                let clock = node.keyspace.clock(of: batch.slot, now: write.timestamp)
+                let clock = node.keyspace.clock(of: slot, now: write.timestamp)
                 if clock.highest(of: write.dot.actor) < write.dot.counter { context.join(clock.context()) }
             }
-        #else
-            let context = batch.context(of: write)
         #endif
-        switch mutation.outcome {
-        case .version(let version): try apply(version, write, superseding: context, Key(mutation.key))
-        case .nothing: try apply(nil, write, superseding: context, Key(mutation.key))
-        case .other: throw .corrupt
-        case .depends:
-            mutation.dot = write.dot
-            mutation.timestamp = write.timestamp
-            let applied = withAccess(Key(mutation.key)) { access in
-                access.apply(mutation, to: write.predecessor ?? Dot(packed: 0), superseding: context)
-            }
-            if applied == .mismatch { return mutation.key }
+        mutation.dot = write.dot
+        mutation.timestamp = write.timestamp
+        let key = Key(mutation.key)
+        if mutation.isWhole {
+            try apply(whole: mutation, superseding: context, key)
+            return nil
         }
-        return nil
+        if !mutation.dependsOnValue { throw .corrupt }
+        let applied = withAccess(key) { access in
+            access.apply(mutation, to: write.predecessor ?? Dot(packed: 0), superseding: context, key)
+        }
+        return applied == .mismatch ? mutation.key : nil
     }
 
     private func apply(
-        _ version: KeyVersion?, _ write: TravellingWrite, superseding context: CausalContext, _ key: Key
+        whole mutation: Mutation, superseding context: CausalContext, _ key: Key
     ) throws(CausalityError) {
-        let event: WriteEvent<KeyVersion>
-        do throws(ReissuedDot) {
-            event = try WriteEvent(write.dot, at: write.timestamp, version, superseding: context)
-        } catch {
-            throw .corrupt
-        }
         do throws(PayloadError) {
             try withAccess(key) { (access) throws(PayloadError) in
-                try access.apply(event, key)
+                _ = try access.apply(whole: mutation, superseding: context, key)
                 keptForOthers(key, access)
             }
         } catch {
@@ -189,21 +209,28 @@ extension Executor: PeerRequests {
 
     /// The actors that a message names.
     func readDictionary(_ reader: inout CausalReader) throws(CausalityError) -> ActorDictionary {
-        try node.keyspace.actors.update { (actors) throws(CausalityError) in try ActorDictionary(&reader, &actors) }
+        if let known = try coordinator.dictionaries.read(&reader) { return known }
+        let read = try node.keyspace.actors.update { (actors) throws(CausalityError) in
+            try ActorDictionary(&reader, &actors)
+        }
+        coordinator.dictionaries.keep(read)
+        return read
     }
 
     // MARK: reads
 
     private func serveComparison(_ payload: ByteView, _ via: PeerReturn, _ id: UInt64) throws(CausalityError) {
         if !node.isCaughtUp.isOn { return respond(via, id, PeerResponseCode.notHere) }
-        let comparisons = try Comparison.read(payload, dictionary: readDictionary)
-        var states = ByteBuffer()
-        for one in comparisons {
+        coordinator.response.truncate(to: 0)
+        var isUnknown = false
+        try Comparison.read(payload, dictionary: readDictionary) { (one) throws(CausalityError) in
             let key = Key(one.key)
             let versions = withAccess(key) { $0.isStandIn(key) && !$0.knows(key) ? nil : $0.versions(of: key) }
-            guard let versions else { return respond(via, id, PeerResponseCode.unknown) }
-            if versions != one.versions { appendState(of: key, to: &states) }
+            isUnknown = isUnknown || versions == nil
+            if let versions, versions != one.versions { appendState(of: key, to: &coordinator.response) }
         }
-        respond(via, id, states.count == 0 ? PeerResponseCode.ok : PeerResponseCode.differs, states.view)
+        if isUnknown { return respond(via, id, PeerResponseCode.unknown) }
+        let isSame = coordinator.response.count == 0
+        respond(via, id, isSame ? PeerResponseCode.ok : PeerResponseCode.differs, coordinator.response.view)
     }
 }

@@ -54,9 +54,23 @@ extension Executor {
             let key = Key(words[word])
             return Comparison(key.view, withAccess(key) { $0.versions(of: key) })
         }
-        coordinator.message.truncate(to: 0)
-        node.keyspace.actors.read { Comparison.encode(comparisons, to: &coordinator.message, $0) }
+        putTogether(comparisons)
         return Comparison.digest(comparisons)
+    }
+
+    func putTogether(_ comparisons: [Comparison]) {
+        let dictionary = dictionary(of: comparisons)
+        coordinator.message.truncate(to: 0)
+        Comparison.encode(comparisons, to: &coordinator.message, dictionary)
+    }
+
+    func dictionary(of comparisons: [Comparison]) -> ActorDictionary {
+        dictionary { Comparison.collectActors(of: comparisons, into: &$0) }
+    }
+
+    /// Of the actors that `collect` hands over.
+    func dictionary(_ collect: (inout ActorCollection) -> Void) -> ActorDictionary {
+        coordinator.dictionaries.dictionary(node.keyspace.actors.table, of: collect)
     }
 
     /// A replica has compared.
@@ -79,7 +93,7 @@ extension Executor {
         coordinator.operations[id] = operation
         if payload != nil || !again.isEmpty { compare(id, with: again, toldBy: rank) }
         guard let now = coordinator.operations[id], let verdict = now.comparison?.get.verdict else { return }
-        conclude(id, verdict, now)
+        conclude(id, verdict)
     }
 
     /// Asks replicas, and once more those who agreed with less than what is known by now: another request may have brought it, too,

@@ -25,6 +25,7 @@ extension Executor {
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
         _ view: ClusterView
     ) {
+        if answersAlone(session, command, words, count, view) { return }
         let requester = repliesToNobody(session) ? Requester.nobody : .client(session)
         coordinate(requester, session, command, words, count, view)
     }
@@ -81,7 +82,7 @@ extension Executor {
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> Consistency {
         var wanted = consistency(session)
-        guard let options = versionOptions[command] else { return wanted }
+        guard let options = versionOptions(of: command) else { return wanted }
         var i = options
         while i + 1 < count {
             if words[i].isWord("r") {
@@ -95,29 +96,69 @@ extension Executor {
         return wanted
     }
 
+    /// Where a command's options begin that say what it wants of replicas; nil: it has none.
+    func versionOptions(of command: CommandPointer) -> Int? {
+        let place = versionOptions[Int(command.pointee.index)]
+        return place == 0 ? nil : Int(place)
+    }
+
     private func route(
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
         _ view: ClusterView
     ) -> Route {
-        let slots = slots(command, words, count)
-        guard let slot = slots.first else { return .here(slot: -1) }
-        if slots.contains(where: { $0 != slot }) {
-            return ClusterSplit(node.commands.commands[Int(command.pointee.index)].name) == nil ? .crossSlot : .split
+        let slot: Int
+        if let key = onlyKey(command, words, count) {
+            slot = key.slot
+        } else {
+            let slots = slots(command, words, count)
+            guard let first = slots.first else { return .here(slot: -1) }
+            if slots.contains(where: { $0 != first }) {
+                let isSplit = ClusterSplit(node.commands.commands[Int(command.pointee.index)].name) != nil
+                return isSplit ? .split : .crossSlot
+            }
+            slot = first
         }
-        // Any replica answers a read, unless it follows writes that are still under way; writes have one coordinator as
-        // long as all agree who is there.
-        if command.pointee.flags.contains(.readonly) && !mayWait(command) && view.ownRank(slot) != nil
-            && node.isCaughtUp.isOn && session.pointee.details.writesUnderWay == 0
-        {
-            return .here(slot: slot)
-        }
+        if mayReadHere(session, command, slot, view) { return .here(slot: slot) }
         guard let coordinator = coordinator(of: slot, view) else { return .nowhere(slot: slot) }
         return coordinator == view.own ? .here(slot: slot) : .member(coordinator, slot: slot)
+    }
+
+    /// Any replica answers a read, unless it follows writes that are still under way; writes have one coordinator as long
+    /// as all agree who is there.
+    private func mayReadHere(
+        _ session: SessionPointer, _ command: CommandPointer, _ slot: Int, _ view: ClusterView
+    ) -> Bool {
+        command.pointee.flags.contains(.readonly) && !mayWait(command) && view.ownRank(slot) != nil
+            && node.isCaughtUp.isOn && session.pointee.details.writesUnderWay == 0
+    }
+
+    /// Runs a client's read of one key straight away, if no other replica is to be asked.
+    private func answersAlone(
+        _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int,
+        _ view: ClusterView
+    ) -> Bool {
+        guard command.pointee.flags.contains(.readonly), versionOptions(of: command) == nil,
+            consistency(session).read.needed(of: view.replicaCount) == 1,
+            let key = onlyKey(command, words, count), mayReadHere(session, command, key.slot, view)
+        else { return false }
+        invoke(session, command, words, count, key)
+        // Reading may change something, too: a deadline that has passed.
+        sendCaptured()
+        return true
+    }
+
+    /// The key of a command that has just one.
+    private func onlyKey(
+        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
+    ) -> Key? {
+        let first = Int(command.pointee.firstKey)
+        return command.pointee.locking == .firstKey && count > first ? Key(words[first]) : nil
     }
 
     /// Who coordinates writes to a slot now: the first of its replicas that can be reached, but not this node as long as it does not
     /// know what it should; if there is none, the first that stands in for one; nil: nobody can.
     func coordinator(of slot: Int, _ view: ClusterView) -> Int? {
+        if isEverybodyThere(view), view.replica(slot, 0) != view.own { return view.replica(slot, 0) }
         for rank in 0..<view.replicaCount {
             let member = view.replica(slot, rank)
             if member == view.own ? node.isCaughtUp.isOn : canReach(member, view) { return member }
@@ -133,14 +174,14 @@ extension Executor {
         view.isReachable(member) && !peers.isCutOff(member)
     }
 
+    /// The same of all members.
+    func isEverybodyThere(_ view: ClusterView) -> Bool { view.isEverybodyReachable && !peers.isAnybodyCutOff }
+
     /// The slots of the keys that the request names, those of a simple range in order.
     func slots(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [Int] {
-        if command.pointee.locking == .firstKey, count > Int(command.pointee.firstKey) {
-            return [Key(words[Int(command.pointee.firstKey)]).slot]
-        }
-        return keyWords(command, words, count).map { Key(words[$0]).slot }
+        keyWords(command, words, count).map { Key(words[$0]).slot }
     }
 
     // MARK: running here
@@ -158,7 +199,7 @@ extension Executor {
     /// Runs a command in a client's session and answers its reply, which the client does not get yet.
     func run(
         _ session: SessionPointer, _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
-    ) -> [UInt8] {
+    ) -> Reply {
         // A session that waits for another node's client may not be there any more when somebody asks whose command it was.
         let outer = state.pointee.session
         defer { state.pointee.session = outer }
@@ -168,7 +209,7 @@ extension Executor {
         swap(&output.pointee, &link.pointee.output)
         invoke(session, command, words, count, firstKey(command, words, count))
         swap(&output.pointee, &link.pointee.output)
-        return output.pointee.takeAll()
+        return Reply(taking: output)
     }
 
     private func firstKey(

@@ -12,6 +12,7 @@ extension Executor {
     /// Who takes a slot's requests now, by rank: a replica or who stands in for it, -1 for nobody. Empty: all replicas can be
     /// reached.
     func seats(_ slot: Int, _ view: ClusterView) -> [Int] {
+        if isEverybodyThere(view) { return [] }
         if (0..<view.replicaCount).allSatisfy({ canReach(view.replica(slot, $0), view) }) { return [] }
         var reachable = view.reachable
         for member in view.members.indices where peers.isCutOff(member) { reachable.remove(member) }
@@ -108,8 +109,8 @@ extension Executor {
         let batch = payload.slice(0, payload.count - 1)
         var slot = 0
         var count = 0
-        try WriteBatch.read(batch, dictionary: readDictionary) { (batch, _) throws(CausalityError) in
-            slot = batch.slot
+        try WriteBatch.read(batch, dictionary: readDictionary) { (ofSlot, _, _) throws(CausalityError) in
+            slot = ofSlot
             count += 1
         }
         if rank >= view.replicaCount || view.ownRank(slot) != nil { throw .corrupt }

@@ -71,7 +71,7 @@ extension Executor {
         sendCancel(operation, forward)
         if let error { return end(operation, errorReply(error)) }
         ReplyWriter(coordinator.output, version: session.pointee.version).nullArray()
-        end(operation, coordinator.output.pointee.takeAll())
+        end(operation, Reply(taking: coordinator.output))
     }
 
     static let unblockedText = "UNBLOCKED client unblocked via CLIENT UNBLOCK"
@@ -107,7 +107,7 @@ extension Executor {
 
     /// A guest's wait is over: its reply is what it has been written.
     func endGuest(_ session: SessionPointer, _ guest: Guest) {
-        let reply = session.pointee.link.pointee.output.takeAll()
+        let reply = Reply(taking: Executor.output(of: session.pointee.link))
         removeGuest(session)
         answer(.peer(guest.via, id: guest.id), reply)
     }

@@ -28,9 +28,7 @@ extension Executor {
             answer(requester, Executor.watching)
         case .member(let member, let slot):
             guard case .client = requester else { return session.pointee.details.watchFlag.set() }
-            coordinator.message.truncate(to: 0)
-            let keys = (1..<count).map { Comparison(words[$0], []) }
-            node.keyspace.actors.read { Comparison.encode(keys, to: &coordinator.message, $0) }
+            putTogether((1..<count).map { Comparison(words[$0], []) })
             let now = monotonicMilliseconds
             let id = begin(
                 Operation(
@@ -44,7 +42,7 @@ extension Executor {
         }
     }
 
-    private static let watching = Array("+OK\r\n".utf8)
+    private static let watching = Reply(ByteView("+OK\r\n"))
 
     /// The coordinator has said which versions there are.
     func watched(_ id: UInt64, _ operation: Operation, _ payload: ByteView) {
@@ -65,7 +63,7 @@ extension Executor {
         let keys = try Comparison.read(payload, dictionary: readDictionary)
         var output = ByteBuffer()
         let here = keys.map { Comparison($0.key, livingVersions(of: Key($0.key))) }
-        node.keyspace.actors.read { Comparison.encode(here, to: &output, $0) }
+        Comparison.encode(here, to: &output, dictionary(of: here))
         respond(via, id, PeerResponseCode.ok, output.view)
     }
 
@@ -92,7 +90,7 @@ extension Executor {
                 defer { start += watched.key.count }
                 return Comparison(keys.slice(start, start + watched.key.count), watched.versions)
             }
-            node.keyspace.actors.read { Comparison.encode(comparisons, to: &output, $0) }
+            Comparison.encode(comparisons, to: &output, dictionary(of: comparisons))
         }
         return output
     }

@@ -18,7 +18,7 @@ extension Executor {
         for rank in 0..<view.replicaCount where seats.isEmpty || seats[rank] >= 0 {
             put.sent(to: rank, isStandIn: !seats.isEmpty && seats[rank] != view.replica(slot, rank))
         }
-        if put.needed > view.replicaCount, versionOptions[command] != nil {
+        if put.needed > view.replicaCount, versionOptions(of: command) != nil {
             // The command says so itself, and does nothing.
             return answer(requester, run(session, command, words, count))
         }
@@ -44,7 +44,7 @@ extension Executor {
             // known nothing at all.
             if mayPrepare {
                 // Another loop may have changed the keys since: then the reply tells of less than what is compared.
-                let stands = sharesKeyspace ? [] : reply
+                let stands: Reply = sharesKeyspace ? [] : reply
                 return prepare(requester, session, command, words, count, slot, view, reply: stands)
             }
             if isPrepared && !seats.isEmpty && !wanted.isStrict {
@@ -82,7 +82,7 @@ extension Executor {
     /// empty; then, or otherwise, the command runs (SPEC B9).
     private func prepare(
         _ requester: Requester, _ session: SessionPointer, _ command: CommandPointer,
-        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView, reply: [UInt8]
+        _ words: UnsafeMutablePointer<ByteView>, _ count: Int, _ slot: Int, _ view: ClusterView, reply: Reply
     ) {
         let wanted = consistency(session, command, words, count)
         var get = GetCoordinator(.quorum, replicas: view.replicaCount)
@@ -116,9 +116,9 @@ extension Executor {
     }
 
     /// Enough replicas have said what they know.
-    func writePrepared(_ id: UInt64, _ operation: Operation) {
-        guard let view = cluster, case .prepare(_, let request, let consistency) = operation.work,
-            coordinator.operations.remove(id) != nil
+    func writePrepared(_ id: UInt64) {
+        guard let view = cluster, let operation = coordinator.operations.remove(id),
+            case .prepare(_, let request, let consistency) = operation.work
         else { return }
         operation.writer?.pointee.details.writesUnderWay -= 1
         if case .nobody = operation.requester { return operation.free() }
@@ -136,9 +136,11 @@ extension Executor {
     private func send(_ operation: Operation, _ put: PutCoordinator, _ view: ClusterView) {
         var operation = operation
         swap(&operation.served, &coordinator.served)
-        let writes = coordinator.capture.writes
-        let own = writes.filter { $0.slot == operation.slot }
-        if own.count < writes.count { sendUnawaited(writes.filter { $0.slot != operation.slot }, view) }
+        var own = coordinator.capture.writes
+        if own.contains(where: { $0.slot != operation.slot }) {
+            sendUnawaited(own.filter { $0.slot != operation.slot }, view)
+            own.removeAll { $0.slot != operation.slot }
+        }
         var id: UInt64 = 0
         if put.verdict == .pending {
             id = begin(operation)
@@ -209,24 +211,31 @@ extension Executor {
 
     /// Puts the message together that carries writes to one slot.
     private func encode(_ writes: [WriteCapture.Write], slot: Int) {
+        coordinator.message.truncate(to: 0)
+        let batch = WriteBatch(slot: slot, context: writes[0].context)
+        if writes.count == 1 && writes[0].isMutation {
+            return encode(CollectionOfOne(coordinator.capture.travelling(writes[0])), in: batch)
+        }
         var states = ByteBuffer(capacity: 16)
         var ends: [Int] = []
         for write in writes {
             if !write.isMutation { appendState(of: Key(coordinator.capture.key(write)), to: &states) }
             ends.append(states.count)
         }
-        coordinator.message.truncate(to: 0)
         var start = 0
-        let batch = WriteBatch(slot: slot, context: writes[0].context)
         let travelling = zip(writes, ends).map { write, end in
             defer { start = end }
-            let form: TravellingWrite.Form =
-                write.isMutation
-                ? .mutation(coordinator.capture.mutation(write)) : .state(states.view.slice(start, end))
-            var travelling = TravellingWrite(write.dot, at: write.timestamp, after: write.predecessor, form)
+            var travelling = coordinator.capture.travelling(write)
+            if !write.isMutation { travelling.form = .state(states.view.slice(start, end)) }
             if !batch.context(of: travelling).covers(write.context) { travelling.beyond = write.context }
             return travelling
         }
-        node.keyspace.actors.read { batch.encode(travelling, to: &coordinator.message, $0) }
+        encode(travelling, in: batch)
+    }
+
+    /// Appends a batch to the message that is being put together.
+    func encode(_ writes: some Collection<TravellingWrite>, in batch: WriteBatch) {
+        let dictionary = dictionary { batch.collectActors(of: writes, into: &$0) }
+        batch.encode(writes, to: &coordinator.message, dictionary)
     }
 }

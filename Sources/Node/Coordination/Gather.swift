@@ -123,6 +123,6 @@ extension Executor {
     /// One key of a gather has answered.
     func gathered(_ number: UInt64, _ part: Int, _ reply: [UInt8]) {
         guard let gather = coordinator.gathers.fill(number, part, reply) else { return }
-        answer(gather.requester, gather.reply())
+        answer(gather.requester, Reply(gather.reply()))
     }
 }

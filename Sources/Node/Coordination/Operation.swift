@@ -49,7 +49,7 @@ struct Operation {
     /// 2 or 3.
     var version: UInt8
     /// What is answered if all goes well.
-    var reply: [UInt8] = []
+    var reply: Reply = []
     /// What other replicas have been asked to compare with (`Comparison.digest`). The reply tells of that, or of more.
     var compared: UInt64 = 0
     /// Clients that waited, and that the write has served.
@@ -106,27 +106,31 @@ struct Operation {
 /// A loop's operations. Ids say where an operation is, which of those that have been there it is, and, in the lowest bits,
 /// which of its seats an answer is from.
 struct OperationTable {
-    private var places: [(serial: UInt64, operation: Operation?)] = []
+    private struct Place {
+        var operation: Operation?
+        /// Counts up with everything that comes and goes: odd while an operation is there.
+        var serial: UInt64 = 0
+    }
+
+    private var places: [Place] = []
     private var free: [Int] = []
     private(set) var count = 0
 
     private static let placeBits: UInt64 = 24
     private static let rankBits: UInt64 = 6
+    private static let serialMask = UInt64.max >> (rankBits + placeBits)
 
     /// Answers the id, for rank 0.
-    mutating func insert(_ operation: Operation) -> UInt64 {
+    mutating func insert(_ operation: consuming Operation) -> UInt64 {
         count += 1
-        let place: Int
-        if let last = free.popLast() {
-            place = last
-            places[place].serial &+= 1
-            places[place].operation = operation
-        } else {
-            place = places.count
+        let place = free.popLast() ?? places.count
+        if place == places.count {
             precondition(place < 1 << OperationTable.placeBits, "more operations than a loop can have clients for")
-            places.append((1, operation))
+            places.append(Place())
         }
-        return (places[place].serial << OperationTable.placeBits | UInt64(place)) << OperationTable.rankBits
+        places[place].serial &+= 1
+        places[place].operation = operation
+        return id(of: place)
     }
 
     private static let rankMask: UInt64 = 1 << rankBits - 1
@@ -134,15 +138,21 @@ struct OperationTable {
     static func id(_ id: UInt64, rank: Int) -> UInt64 { id & ~rankMask | UInt64(rank) }
     static func rank(_ id: UInt64) -> Int { Int(id & (1 << rankBits - 1)) }
 
-    private func place(_ id: UInt64) -> Int? {
-        let place = Int(id >> OperationTable.rankBits & (1 << OperationTable.placeBits - 1))
-        guard place < places.count, places[place].operation != nil else { return nil }
-        let serial = id >> (OperationTable.rankBits + OperationTable.placeBits)
-        return places[place].serial & (UInt64.max >> (OperationTable.rankBits + OperationTable.placeBits)) == serial
-            ? place : nil
+    private func id(of place: Int) -> UInt64 {
+        (places[place].serial << OperationTable.placeBits | UInt64(place)) << OperationTable.rankBits
     }
 
-    /// The operation; nil: it is over.
+    @inline(__always)
+    private func place(_ id: UInt64) -> Int? {
+        let place = Int(id >> OperationTable.rankBits & (1 << OperationTable.placeBits - 1))
+        let serial = id >> (OperationTable.rankBits + OperationTable.placeBits)
+        guard place < places.count, places[place].serial & OperationTable.serialMask == serial, serial & 1 == 1 else {
+            return nil
+        }
+        return place
+    }
+
+    /// A copy of the operation; nil: it is over.
     subscript(id: UInt64) -> Operation? {
         get { place(id).flatMap { places[$0].operation } }
         set {
@@ -151,20 +161,36 @@ struct OperationTable {
         }
     }
 
+    /// Looks at the operation, and changes it, where it is; nil: it is over. `body` must not come back here.
+    @inline(__always)
+    mutating func update<R>(_ id: UInt64, _ body: (inout Operation) -> R) -> R? {
+        guard let place = place(id) else { return nil }
+        return body(&places[place].operation!)
+    }
+
     /// Takes the operation out.
     mutating func remove(_ id: UInt64) -> Operation? {
         guard let place = place(id) else { return nil }
-        defer { places[place].operation = nil }
+        places[place].serial &+= 1
         free.append(place)
         count -= 1
-        return places[place].operation
+        return places[place].operation.take()
     }
 
     /// The ids of all that are under way.
     var ids: [UInt64] {
         if count == 0 { return [] }
-        return places.indices.filter { places[$0].operation != nil }.map {
-            (places[$0].serial << OperationTable.placeBits | UInt64($0)) << OperationTable.rankBits
+        return places.indices.filter { places[$0].operation != nil }.map { id(of: $0) }
+    }
+
+    /// The ids, and when each was begun and ends, ms.
+    func forEachTime(_ body: (UInt64, _ began: Int64, _ deadline: Int64) -> Void) {
+        if count == 0 { return }
+        for place in places.indices {
+            guard let began = places[place].operation?.began, let deadline = places[place].operation?.deadline else {
+                continue
+            }
+            body(id(of: place), began, deadline)
         }
     }
 }

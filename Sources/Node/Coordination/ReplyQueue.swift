@@ -4,12 +4,12 @@ import Base
 ///
 /// Belongs to the session; its loop's alone.
 struct ReplyQueue {
-    private enum Reply {
-        case awaited
-        case ready([UInt8])
+    private struct Place {
+        var reply: Reply = []
+        var isAwaited: Bool
     }
 
-    private var replies: [Reply] = []
+    private var replies: [Place] = []
     /// Replies that have been taken from `replies` but are still there, at its beginning.
     private var taken = 0
     /// How many have been taken, ever: the number of the first one in the queue.
@@ -23,36 +23,30 @@ struct ReplyQueue {
 
     /// A place for a reply that comes later; answers its number.
     mutating func await() -> UInt64 {
-        replies.append(.awaited)
+        replies.append(Place(isAwaited: true))
         return first &+ UInt64(count - 1)
     }
 
     /// A reply that is there, behind those that are not.
-    mutating func append(_ reply: [UInt8]) {
+    mutating func append(_ reply: Reply) {
         if reply.isEmpty { return }
         bytes += reply.count
-        if count > 0, case .ready(var last) = replies[replies.count - 1] {
-            replies[replies.count - 1] = .awaited
-            last += reply
-            replies[replies.count - 1] = .ready(last)
-        } else {
-            replies.append(.ready(reply))
-        }
+        replies.append(Place(reply: reply, isAwaited: false))
     }
 
     /// The reply of this number has come.
-    mutating func fill(_ number: UInt64, _ reply: [UInt8]) {
+    mutating func fill(_ number: UInt64, _ reply: Reply) {
         precondition(number >= first && number - first < UInt64(count), "a reply that nobody awaits")
-        replies[taken + Int(number - first)] = .ready(reply)
+        replies[taken + Int(number - first)] = Place(reply: reply, isAwaited: false)
         bytes += reply.count
     }
 
     /// Moves what has its turn to the output.
     mutating func flush(to output: inout OutputBuffer) {
-        while taken < replies.count, case .ready(let reply) = replies[taken] {
-            reply.withUnsafeBufferPointer { if let start = $0.baseAddress { output.append(start, $0.count) } }
-            bytes -= reply.count
-            replies[taken] = .awaited
+        while taken < replies.count, !replies[taken].isAwaited {
+            bytes -= replies[taken].reply.count
+            output.append(replies[taken].reply)
+            replies[taken].reply = []
             taken += 1
             first &+= 1
         }

@@ -46,6 +46,11 @@ struct WriteCapture: ~Copyable {
     func key(_ write: Write) -> ByteView { bytes.view.slice(write.key.lowerBound, write.key.upperBound) }
     func mutation(_ write: Write) -> ByteView { bytes.view.slice(write.mutation.lowerBound, write.mutation.upperBound) }
 
+    /// The write as it travels if its mutation does.
+    func travelling(_ write: Write) -> TravellingWrite {
+        TravellingWrite(write.dot, at: write.timestamp, after: write.predecessor, .mutation(mutation(write)))
+    }
+
     mutating func reset() {
         writes.removeAll(keepingCapacity: writes.count <= 256)
         if bytes.capacity > 256 * 1024 { bytes = ByteBuffer() } else { bytes.truncate(to: 0) }

@@ -173,6 +173,10 @@ extension Executor {
     func keyWords(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [Int] {
+        let first = Int(command.pointee.firstKey)
+        if command.pointee.locking == .firstKey && !command.pointee.flags.contains(.movableKeys) && count > first {
+            return [first]
+        }
         if !command.pointee.locking.isByKeys && !command.pointee.flags.contains(.movableKeys) { return [] }
         let declaration = node.commands.commands[Int(command.pointee.index)]
         return declaration.keys.filter { !$0.flags.contains(.notKey) }.flatMap { $0.positions(words, count) ?? [] }

@@ -1,0 +1,73 @@
+import Base
+import Testing
+
+@testable import Node
+
+@Suite struct ReplyTests {
+    private func bytes(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ 1) } }
+
+    @Test(arguments: [0, 1, 5, 31, 32, 33, 100, 70_000])
+    func anyLength(count: Int) {
+        let wanted = bytes(count)
+        let reply = Reply(wanted)
+        #expect(reply.bytes == wanted && reply.count == count && reply.isEmpty == wanted.isEmpty)
+        wanted.withView { view in #expect(Reply(view).bytes == wanted) }
+        var output = OutputBuffer()
+        output.append(1)
+        output.append(reply)
+        #expect(output.takeAll() == [1] + wanted)
+        output.reset()
+    }
+
+    @Test(arguments: [0, 1, 32, 33, 70_000])
+    func takesWhatIsWritten(count: Int) {
+        let output = UnsafeMutablePointer<OutputBuffer>.allocate(capacity: 1)
+        output.initialize(to: OutputBuffer())
+        for size in [count, 3] {
+            let wanted = bytes(size)
+            output.pointee.append(Reply(wanted))
+            #expect(Reply(taking: output).bytes == wanted)
+            #expect(output.pointee.isEmpty)
+        }
+        output.pointee.reset()
+        output.deallocate()
+    }
+
+    @Test func repliesKeepTheirOrder() {
+        var queue = ReplyQueue()
+        var output = OutputBuffer()
+        let first = queue.await()
+        let second = queue.await()
+        queue.append([3])
+        let fourth = queue.await()
+        queue.fill(second, [2])
+        queue.fill(fourth, Reply(bytes(50)))
+        queue.flush(to: &output)
+        #expect(output.isEmpty && queue.count == 4 && queue.bytes == 52)
+        queue.fill(first, [1])
+        queue.flush(to: &output)
+        #expect(queue.isEmpty && queue.bytes == 0)
+        #expect(output.takeAll() == [1, 2, 3] + bytes(50))
+        output.reset()
+    }
+
+    @Test func anOperationsIdIsItsOwn() {
+        func operation(_ slot: Int) -> Operation {
+            Operation(work: .watch, requester: .nobody, version: 2, slot: slot, began: 0, deadline: 10)
+        }
+        var table = OperationTable()
+        let (a, b) = (table.insert(operation(1)), table.insert(operation(2)))
+        #expect(slot(OperationTable.id(b, rank: 3), &table) == 2)
+        #expect(table.remove(a)?.slot == 1)
+        #expect(slot(a, &table) == -1 && table[a]?.slot == nil && table.remove(a)?.slot == nil)
+        let c = table.insert(operation(3))
+        #expect(c != a && slot(a, &table) == -1 && slot(c, &table) == 3)
+        #expect(table.count == 2 && Set(table.ids) == [b, c])
+        // 0 is no operation's.
+        var empty = OperationTable()
+        #expect(slot(0, &empty) == -1 && slot(0, &table) == -1)
+    }
+
+    /// -1: there is no such operation.
+    private func slot(_ id: UInt64, _ table: inout OperationTable) -> Int { table.update(id) { $0.slot } ?? -1 }
+}
