@@ -149,12 +149,6 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         return context
     }
 
-    /// Hands over where in memory the entries are, nearly always.
-    @inline(__always)
-    public func prefetch(_ fetch: (UnsafeRawPointer) -> Void) {
-        base.entries.withUnsafeBytes { if let start = $0.baseAddress { fetch(start) } }
-    }
-
     // MARK: counters
 
     /// The highest counter of an actor that is held; 0: none.
@@ -268,4 +262,14 @@ extension SlotClock {
 
     /// Notes the dot of a write that `arrival` said settles; its data is stored in the same step.
     public mutating func settle(_ dot: Dot, at timestamp: Int64) { add(dot, at: timestamp) }
+}
+
+extension UnsafeMutablePointer<SlotClock> {
+    /// Hands over where in memory the entries are, nearly always; to be looked at by nobody. The entries are the first that there is
+    /// of a clock. An array that is taken in hand is counted, and that would wait for the very memory that is to be fetched.
+    @inline(__always)
+    public func prefetchEntries(_ fetch: (UnsafeRawPointer) -> Void) {
+        let entries = UnsafeRawPointer(self).loadUnaligned(as: UInt.self)
+        if let entries = UnsafeRawPointer(bitPattern: entries) { fetch(entries + 32) }
+    }
 }

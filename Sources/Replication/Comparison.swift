@@ -8,9 +8,9 @@ import Causality
 public struct Comparison {
     public var key: ByteView
     /// By ascending dot, of this node's indexes.
-    public var versions: [Dot]
+    public var versions: DotList
 
-    public init(_ key: ByteView, _ versions: [Dot]) { (self.key, self.versions) = (key, versions) }
+    public init(_ key: ByteView, _ versions: DotList) { (self.key, self.versions) = (key, versions) }
 
     /// The actors that a dictionary for these has to have.
     public static func collectActors(of comparisons: some Collection<Comparison>, into actors: inout ActorCollection) {
@@ -30,7 +30,7 @@ public struct Comparison {
     }
 
     /// Tells versions of the same keys from others. For this process: it depends on the actors' indexes.
-    public static func digest(_ comparisons: [Comparison]) -> UInt64 {
+    public static func digest(_ comparisons: some Collection<Comparison>) -> UInt64 {
         var digest: UInt64 = 0
         for one in comparisons {
             digest = (digest ^ UInt64(one.versions.count)) &* 0x9e37_79b9_7f4a_7c15
@@ -49,10 +49,9 @@ public struct Comparison {
         while reader.rest > 0 {
             let key = try reader.counted()
             let count = try reader.count(bytesEach: 2)
-            var versions: [Dot] = []
-            versions.reserveCapacity(count)
+            var versions = DotList()
             for _ in 0..<count { versions.append(try dictionary.dot(&reader)) }
-            if count > 1 { versions.sort { $0.packed < $1.packed } }
+            versions.sort()
             try body(Comparison(key, versions))
         }
     }

@@ -66,13 +66,13 @@ extension Access {
     public func isUnsettled(_ key: Key) -> Bool { hasSiblings(key) }
 
     /// The dots of the key's versions, ascending; none if it has a deadline, and that has passed.
-    public func livingVersions(of key: Key) -> [Dot] {
+    public func livingVersions(of key: Key) -> DotList {
         hasSiblings(key) || peek(key) != nil ? versions(of: key) : []
     }
 
     /// The dots of the key's versions, ascending; those past their deadline are among them.
-    public func versions(of key: Key) -> [Dot] {
-        if _slowPath(hasSiblings(key)) { return stored(key, peekAny(key)).dots }
-        return peekAny(key).map { [$0.dot] } ?? []
+    public func versions(of key: Key) -> DotList {
+        if _slowPath(hasSiblings(key)) { return DotList(stored(key, peekAny(key)).dots) }
+        return peekAny(key).map { DotList($0.dot) } ?? []
     }
 }

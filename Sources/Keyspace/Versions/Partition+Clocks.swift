@@ -59,7 +59,7 @@ extension Partition {
     /// Brings the slot's clock towards the cache. The partition's lock is held.
     public static func prefetchClock(_ partition: PartitionPointer, of slot: Int) {
         guard let clocks = partition.pointee.clocks else { return }
-        clocks[slot & 63].prefetch { cs_prefetch($0) }
+        (clocks + (slot & 63)).prefetchEntries { cs_prefetch($0) }
     }
 
     /// This node's latest dot in the slot; counter 0: none.
@@ -154,6 +154,11 @@ extension Keyspace {
     /// Which writes a slot holds. Its partition's lock is held. `now`: ms since 1970, for this node's own entry.
     public func clock(of slot: Int, now: Int64) -> SlotClock {
         Partition.clock(partitions + slot >> 6, of: slot, now: now)
+    }
+
+    /// What `body` makes of that clock, where it is.
+    public func withClock<R>(of slot: Int, now: Int64, _ body: (SlotClock) -> R) -> R {
+        Partition.withClock(partitions + slot >> 6, of: slot, now: now) { body($0) }
     }
 
     /// The slot holds what `body` says, and this is logged. It must not claim what is not here. The partition's lock is

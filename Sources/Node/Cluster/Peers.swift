@@ -130,8 +130,8 @@ public final class Peers {
         touch(peer)
     }
 
+    /// At the end of the turn there is something to send, maybe.
     private func touch(_ peer: PeerEnd) {
-        if let link = peer.link { executor.markDirty(link) }
         if peer.isTouched { return }
         peer.isTouched = true
         touched.append(peer)

@@ -71,13 +71,16 @@ extension Executor {
 
     private func askForDifferences(_ member: Int, _ view: ClusterView) {
         coordinator.message.truncate(to: 0)
-        for digest in digests(with: member, view) { coordinator.message.append(littleEndian: digest) }
-        ask(PeerRequestCode.digests, member, partition: -1)
+        let digests = digests(with: member, view)
+        for digest in digests { coordinator.message.append(littleEndian: digest) }
+        coordinator.catchUp.begin(member, comparing: digests)
+        ask(PeerRequestCode.digests, member, .catchUp(partition: -1))
     }
 
     /// Of each partition: a number for what the clocks say of the slots that both nodes have.
     private func digests(with member: Int, _ view: ClusterView) -> [UInt64] {
         let keyspace = node.keyspace
+        let now = state.pointee.moment.wall
         let shared = sharedSlots(with: member, view)
         return (0..<Limits.partitions).map { index in
             withPartition(index) { access in
@@ -86,7 +89,7 @@ extension Executor {
                 let residues = access.residues(actors)
                 var digest: UInt64 = 0
                 for slot in shared[index] where !keyspace.isUntouched(slot) {
-                    let one = SlotDigest.of(clock(slot), actors)
+                    let one = keyspace.withClock(of: slot, now: now) { SlotDigest.of($0, actors) }
                     digest &+= (one &+ residues[slot, default: 0]) &* UInt64(2 * slot + 1)
                 }
                 return digest
@@ -95,11 +98,6 @@ extension Executor {
     }
 
     private func clock(_ slot: Int) -> SlotClock { node.keyspace.clock(of: slot, now: state.pointee.moment.wall) }
-
-    private func ask(_ code: UInt8, _ member: Int, partition: Int) {
-        coordinator.catchUp.begin(member)
-        ask(code, member, .catchUp(partition: partition))
-    }
 
     /// Answers which partitions differ, a bit for each.
     func serveDigests(_ payload: ByteView, from member: Int, _ view: ClusterView) throws(CausalityError) -> [UInt8] {
@@ -127,7 +125,8 @@ extension Executor {
         }
         coordinator.message.truncate(to: 0)
         node.keyspace.actors.read { SlotKnowledge.encode(known, to: &coordinator.message, $0) }
-        ask(PeerRequestCode.sync, member, partition: partition)
+        coordinator.catchUp.begin(member)
+        ask(PeerRequestCode.sync, member, .catchUp(partition: partition))
     }
 
     /// Unsettled keys about which one question asks. Others come when these are settled.

@@ -51,10 +51,11 @@ extension Executor: PeerRequests {
             guard let name = firstKey(request) else { continue }
             let key = Key(name)
             Table.prefetchBucket(of: table(key, 0), key.hash)
-            coordinator.expected.append(key)
+            coordinator.expected.append((key, request.code != PeerRequestCode.compare))
         }
-        for key in coordinator.expected {
+        for (key, mayChange) in coordinator.expected {
             Table.prefetchEntry(of: table(key, 0), key.hash)
+            if !mayChange { continue }
             let partition = partitions + key.partition
             if sharesKeyspace && !Partition.tryLock(partition) { continue }
             Partition.prefetchClock(partition, of: key.slot)

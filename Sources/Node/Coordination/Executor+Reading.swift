@@ -50,21 +50,24 @@ extension Executor {
     func putTogetherComparison(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> UInt64 {
-        let comparisons = keyWords(command, words, count).map { word in
-            let key = Key(words[word])
-            return Comparison(key.view, withAccess(key) { $0.versions(of: key) })
-        }
-        putTogether(comparisons)
-        return Comparison.digest(comparisons)
+        if let key = onlyKey(command, words, count) { return putTogether(CollectionOfOne(comparison(of: key))) }
+        return putTogether(keyWords(command, words, count).map { comparison(of: Key(words[$0])) })
     }
 
-    func putTogether(_ comparisons: [Comparison]) {
+    private func comparison(of key: Key) -> Comparison {
+        Comparison(key.view, withAccess(key) { $0.versions(of: key) })
+    }
+
+    /// Answers their digest.
+    @discardableResult
+    func putTogether(_ comparisons: some Collection<Comparison>) -> UInt64 {
         let dictionary = dictionary(of: comparisons)
         coordinator.message.truncate(to: 0)
         Comparison.encode(comparisons, to: &coordinator.message, dictionary)
+        return Comparison.digest(comparisons)
     }
 
-    func dictionary(of comparisons: [Comparison]) -> ActorDictionary {
+    func dictionary(of comparisons: some Collection<Comparison>) -> ActorDictionary {
         dictionary { Comparison.collectActors(of: comparisons, into: &$0) }
     }
 

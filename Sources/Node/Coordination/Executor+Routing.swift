@@ -147,14 +147,6 @@ extension Executor {
         return true
     }
 
-    /// The key of a command that has just one.
-    private func onlyKey(
-        _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
-    ) -> Key? {
-        let first = Int(command.pointee.firstKey)
-        return command.pointee.locking == .firstKey && count > first ? Key(words[first]) : nil
-    }
-
     /// Who coordinates writes to a slot now: the first of its replicas that can be reached, but not this node as long as it does not
     /// know what it should; if there is none, the first that stands in for one; nil: nobody can.
     func coordinator(of slot: Int, _ view: ClusterView) -> Int? {

@@ -8,7 +8,7 @@ import Replication
 /// A key that a client in a cluster watches, and which versions it had.
 struct WatchedVersions {
     let key: [UInt8]
-    let versions: [Dot]
+    let versions: DotList
 }
 
 /// WATCH in a cluster. The client's node remembers which versions the coordinator has of its keys, and whoever runs the
@@ -67,7 +67,7 @@ extension Executor {
         respond(via, id, PeerResponseCode.ok, output.view)
     }
 
-    private func livingVersions(of key: Key) -> [Dot] { withAccess(key) { $0.livingVersions(of: key) } }
+    private func livingVersions(of key: Key) -> DotList { withAccess(key) { $0.livingVersions(of: key) } }
 
     /// Whether a watched key has changed. The partitions are locked.
     func hasOtherVersions(_ details: SessionDetails) -> Bool {

@@ -136,11 +136,8 @@ extension Executor {
     private func send(_ operation: Operation, _ put: PutCoordinator, _ view: ClusterView) {
         var operation = operation
         swap(&operation.served, &coordinator.served)
-        var own = coordinator.capture.writes
-        if own.contains(where: { $0.slot != operation.slot }) {
-            sendUnawaited(own.filter { $0.slot != operation.slot }, view)
-            own.removeAll { $0.slot != operation.slot }
-        }
+        let others = coordinator.capture.takeAll(outside: operation.slot)
+        if !others.isEmpty { sendUnawaited(others, view) }
         var id: UInt64 = 0
         if put.verdict == .pending {
             id = begin(operation)
@@ -148,7 +145,7 @@ extension Executor {
             release(operation.served)
             answer(operation.requester, operation.reply)
         }
-        encode(own, slot: operation.slot)
+        encode(coordinator.capture.writes, slot: operation.slot)
         coordinator.capture.reset()
         for rank in 0..<view.replicaCount where put.isAwaited(rank) { sendWrites(operation, view, id, rank) }
     }

@@ -51,6 +51,13 @@ struct WriteCapture: ~Copyable {
         TravellingWrite(write.dot, at: write.timestamp, after: write.predecessor, .mutation(mutation(write)))
     }
 
+    /// Takes out, and answers, what has been written in other slots; hardly ever anything.
+    mutating func takeAll(outside slot: Int) -> [Write] {
+        if writes.allSatisfy({ $0.slot == slot }) { return [] }
+        defer { writes.removeAll { $0.slot != slot } }
+        return writes.filter { $0.slot != slot }
+    }
+
     mutating func reset() {
         writes.removeAll(keepingCapacity: writes.count <= 256)
         if bytes.capacity > 256 * 1024 { bytes = ByteBuffer() } else { bytes.truncate(to: 0) }

@@ -169,14 +169,24 @@ extension Executor {
         keyWords(command, words, count).map { ColdKey(database: database, key: words[$0].bytes) }
     }
 
+    /// The key of a request that names just one.
+    @inline(__always)
+    func onlyKey(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Key? {
+        onlyKeyWord(command, count).map { Key(words[$0]) }
+    }
+
+    @inline(__always)
+    private func onlyKeyWord(_ command: CommandPointer, _ count: Int) -> Int? {
+        let first = Int(command.pointee.firstKey)
+        let isOnly = command.pointee.locking == .firstKey && !command.pointee.flags.contains(.movableKeys)
+        return isOnly && count > first ? first : nil
+    }
+
     /// Where in the request its keys are.
     func keyWords(
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> [Int] {
-        let first = Int(command.pointee.firstKey)
-        if command.pointee.locking == .firstKey && !command.pointee.flags.contains(.movableKeys) && count > first {
-            return [first]
-        }
+        if let only = onlyKeyWord(command, count) { return [only] }
         if !command.pointee.locking.isByKeys && !command.pointee.flags.contains(.movableKeys) { return [] }
         let declaration = node.commands.commands[Int(command.pointee.index)]
         return declaration.keys.filter { !$0.flags.contains(.notKey) }.flatMap { $0.positions(words, count) ?? [] }
