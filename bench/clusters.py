@@ -123,8 +123,7 @@ def compare(kind, name, one, cluster, results):
     routed = name.endswith("-routed")
     for r in range(lib.opts.rounds):
         for s in turn([one, cluster], r):
-            # What came before may be being flushed.
-            time.sleep(0.5)
+            calm(s)
             if routed and s is cluster:
                 sent, keys = ["--cluster"] + words, SLOTTED_KEYS
             else:
@@ -133,6 +132,17 @@ def compare(kind, name, one, cluster, results):
             results.setdefault((kind.log, name, s.name), []).append(got)
             note(f"round {r + 1} log {kind.log} {name} {s.name}: {got.ns:.0f} ns/op, {got.rate:.0f}/s, "
                  f"busy {100 * got.busy:.0f}%")
+
+
+def calm(s):
+    """Waits until a server has done what follows a load: flushed, put its memory onto large pages, compared clocks."""
+    time.sleep(0.5)
+    for _ in range(40):
+        before = s.cpu_ns()
+        time.sleep(0.25)
+        if s.cpu_ns() - before < 0.04 * 250e6:
+            return
+    note(f"{s.name} has not come to rest in 10 s")
 
 
 def check(cluster):
