@@ -19,6 +19,9 @@
         /// Nobody asks a quorum before a write, however little he may know.
         case staleCoordinator = "stale-coordinator"
 
+        /// A stand-in's acknowledgement counts like a replica's, also where only replicas' do (STRICT).
+        case hintsCount = "hints-count"
+
         /// The one that is made. Set once, before anything else runs.
         public nonisolated(unsafe) static var active: Canary?
     }

@@ -10,6 +10,8 @@ public final class Keyspace: @unchecked Sendable {
     public let partitions: UnsafeMutablePointer<Partition>
     /// Every partition's share of database 0, then of database 1, ...
     public let tables: UnsafeMutablePointer<PartitionDatabase>
+    /// By slot: those of a partition are `Partition.slots`.
+    public let slotCounters: UnsafeMutablePointer<SlotCounters>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
     public let databaseCount: Int
 
@@ -27,7 +29,9 @@ public final class Keyspace: @unchecked Sendable {
             byteCount: MemoryLayout<Partition>.stride * Limits.partitions, alignment: 64)
         partitions = raw.bindMemory(to: Partition.self, capacity: Limits.partitions)
         tables = Keyspace.makeTables(databases)
-        for i in 0..<Limits.partitions { prepare(partitions + i, tables + i) }
+        slotCounters = .allocate(capacity: Limits.slots)
+        slotCounters.initialize(repeating: SlotCounters(), count: Limits.slots)
+        for i in 0..<Limits.partitions { prepare(i) }
     }
 
     private static func makeTables(_ databases: Int) -> UnsafeMutablePointer<PartitionDatabase> {
@@ -41,11 +45,10 @@ public final class Keyspace: @unchecked Sendable {
         return tables
     }
 
-    private func prepare(_ partition: PartitionPointer, _ first: UnsafeMutablePointer<PartitionDatabase>) {
-        let slots = UnsafeMutablePointer<SlotCounters>.allocate(capacity: 64)
-        slots.initialize(repeating: SlotCounters(), count: 64)
-        partition.initialize(
-            to: Partition(actor: 1, databases: PartitionDatabases(first: first), slots: slots, shared: shared))
+    private func prepare(_ index: Int) {
+        let databases = PartitionDatabases(first: tables + index)
+        (partitions + index).initialize(
+            to: Partition(actor: 1, databases: databases, slots: slotCounters + index << 6, shared: shared))
     }
 
     deinit {
@@ -58,12 +61,12 @@ public final class Keyspace: @unchecked Sendable {
                 partition.pointee.databases[database].forgetUnsaved()
             }
             partition.pointee.readers?.forEach { _, readers in readers.pointee.free() }
-            partition.pointee.slots.deallocate()
             partition.pointee.forgetVersions()
             partition.deinitialize(count: 1)
         }
         partitions.deallocate()
         tables.deallocate()
+        slotCounters.deallocate()
         shared.pointee.packing.free()
         shared.pointee.siblingFigures.free()
         shared.deinitialize(count: 1)

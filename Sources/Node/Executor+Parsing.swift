@@ -110,6 +110,7 @@ extension Executor {
             let key = Key(words[first])
             request.pointee.key = key
             Table.prefetchBucket(of: table(key, session.pointee.database), key.hash)
+            if command.pointee.flags.contains(.write) { cs_prefetch(slotCounters + key.slot) }
             if command.pointee.element != 0 { wantsElements = true }
         }
     }

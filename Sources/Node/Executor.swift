@@ -20,6 +20,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// A command of the batch names an element that is worth fetching (`Command.element`).
     var wantsElements = false
     let tables: UnsafeMutablePointer<PartitionDatabase>
+    let slotCounters: UnsafeMutablePointer<SlotCounters>
     let index: Int
     let mailbox = Mailbox()
     let inbox = Inbox()
@@ -151,6 +152,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         partitions = node.keyspace.partitions
         sharesKeyspace = node.configuration.settings.loops > 1
         tables = node.keyspace.tables
+        slotCounters = node.keyspace.slotCounters
         eviction = Eviction(node.keyspace)
         expiry = ActiveExpiry(node.keyspace, loop: index, of: node.configuration.settings.loops)
         expiry.hasTimeLimits = node.doors.hasRealTime

@@ -51,16 +51,23 @@ extension Executor: PeerRequests {
             guard let name = firstKey(request) else { continue }
             let key = Key(name)
             Table.prefetchBucket(of: table(key, 0), key.hash)
-            coordinator.expected.append((key, request.code != PeerRequestCode.compare))
+            let mayChange = request.code != PeerRequestCode.compare
+            if mayChange { ifFree(key) { Partition.prefetchSlot($0, key.slot) } }
+            coordinator.expected.append((key, mayChange))
         }
         for (key, mayChange) in coordinator.expected {
             Table.prefetchEntry(of: table(key, 0), key.hash)
-            if !mayChange { continue }
-            let partition = partitions + key.partition
-            if sharesKeyspace && !Partition.tryLock(partition) { continue }
-            Partition.prefetchClock(partition, of: key.slot)
-            if sharesKeyspace { Partition.unlock(partition) }
+            if mayChange { ifFree(key) { Partition.prefetchClock($0, of: key.slot) } }
         }
+    }
+
+    /// Looks at a key's partition, unless another loop has it.
+    @inline(__always)
+    private func ifFree(_ key: Key, _ body: (PartitionPointer) -> Void) {
+        let partition = partitions + key.partition
+        if sharesKeyspace && !Partition.tryLock(partition) { return }
+        body(partition)
+        if sharesKeyspace { Partition.unlock(partition) }
     }
 
     private func firstKey(_ request: PeerMessage) -> ByteView? {
