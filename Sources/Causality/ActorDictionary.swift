@@ -73,9 +73,9 @@ public struct ActorDictionary: Sendable {
     // MARK: entries
 
     /// Place, counter, time of each, by ascending place and counter.
-    func encode(_ entries: [ClockEntry], to output: inout ByteBuffer) {
+    func encode(_ entries: some RandomAccessCollection<ClockEntry>, to output: inout ByteBuffer) {
         output.append(varint: UInt64(entries.count))
-        if entries.count == 1 { return encode(entries[0], at: place(of: entries[0].actor), to: &output) }
+        if entries.count == 1, let only = entries.first { return encode(only, at: place(of: only.actor), to: &output) }
         let placed = entries.map { (place: place(of: $0.actor), entry: $0) }
         for (place, entry) in placed.sorted(by: { ($0.place, $0.entry.counter) < ($1.place, $1.entry.counter) }) {
             encode(entry, at: place, to: &output)
@@ -89,10 +89,9 @@ public struct ActorDictionary: Sendable {
     }
 
     /// `isVector`: one entry for each actor at most.
-    func entries(_ reader: inout CausalReader, isVector: Bool) throws(CausalityError) -> [ClockEntry] {
+    func entries(_ reader: inout CausalReader, isVector: Bool) throws(CausalityError) -> Few<ClockEntry> {
         let count = try reader.count(bytesEach: 3)
-        var entries: [ClockEntry] = []
-        entries.reserveCapacity(count)
+        var entries = Few<ClockEntry>()
         var last: (place: UInt64, counter: UInt64)?
         for _ in 0..<count {
             let place = try reader.varint()

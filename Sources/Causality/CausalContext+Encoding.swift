@@ -13,7 +13,7 @@ extension CausalContext {
     public init(_ reader: inout CausalReader, _ dictionary: ActorDictionary) throws(CausalityError) {
         let base = VersionVector(each: try dictionary.entries(&reader, isVector: true))
         let dots = try dictionary.entries(&reader, isVector: false)
-        guard let context = CausalContext(base, exact: dots) else { throw .corrupt }
+        guard let context = CausalContext(base, exact: Array(dots)) else { throw .corrupt }
         self = context
     }
 

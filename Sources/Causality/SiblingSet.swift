@@ -20,7 +20,7 @@ public struct Sibling<Payload> {
         var highest = VersionVector(context.dots)
         for entry in context.base.entries where entry.counter < Dot.counterMax { highest.raise(to: entry) }
         highest.raise(to: ClockEntry(dot, at: timestamp))
-        return highest.entries
+        return Array(highest.entries)
     }
 }
 

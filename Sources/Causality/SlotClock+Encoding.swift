@@ -43,7 +43,7 @@ extension SlotClock {
             gone.append(ActorTable.everyDot(of: try dictionary.actor(at: place)))
         }
         guard let beyond = HeldRanges(held, above: base),
-            let clock = SlotClock(base, beyond, superseded: superseded, dropped: VersionVector(each: gone))
+            let clock = SlotClock(base, beyond, superseded: superseded, dropped: VersionVector(each: Few(gone)))
         else { throw .corrupt }
         self = clock
     }

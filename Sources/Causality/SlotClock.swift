@@ -6,18 +6,39 @@
 /// a dot whose write is not here: dots come in one by one with their writes (`StoredSiblings`), as ranges when all keys
 /// that they may concern have been brought up to date (`claim`), or with a whole slot (`JoiningClock`).
 ///
-/// 16 bytes per actor, in one block for each slot; gaps cost 24 bytes each.
+/// 40 bytes as long as one actor writes in the slot, which is nearly always; 16 for each other one, gaps 24 each, in blocks
+/// of memory of their own.
 public struct SlotClock: Equatable, Hashable, Sendable {
     /// All writes of some actors up to a counter: those without a gap before them.
     public private(set) var base = VersionVector()
     /// What is held beyond a gap.
     private(set) var beyond = HeldRanges()
+    /// What few clocks have: once, or not at all.
+    private var rare: [Rare] = []
+
+    private struct Rare: Equatable, Hashable, Sendable {
+        var superseded = CausalContext()
+        var dropped = VersionVector()
+    }
+
     /// What has been superseded in all keys of the slot (FLUSHALL), as far as it reaches beyond the base: its
     /// writes may still arrive, and must not appear then.
-    public private(set) var superseded = CausalContext()
-    /// Actors of whom every write is held, and who have no entry in the base any more: `ActorTable.dropped`, whose memory
-    /// the clocks of all slots share.
-    public private(set) var dropped = VersionVector()
+    public private(set) var superseded: CausalContext {
+        get { rare.isEmpty ? CausalContext() : rare[0].superseded }
+        set { changeRare { $0.superseded = newValue } }
+    }
+
+    /// Actors of whom every write is held, and who have no entry in the base any more: `ActorTable.dropped`.
+    public private(set) var dropped: VersionVector {
+        get { rare.isEmpty ? VersionVector() : rare[0].dropped }
+        set { changeRare { $0.dropped = newValue } }
+    }
+
+    private mutating func changeRare(_ change: (inout Rare) -> Void) {
+        if rare.isEmpty { rare = [Rare()] }
+        change(&rare[0])
+        if rare[0].superseded.isEmpty && rare[0].dropped.isEmpty { rare = [] }
+    }
 
     public init() {}
 
@@ -32,12 +53,12 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         if superseded != self.superseded || base != before.base || beyond != before.beyond { return nil }
     }
 
-    public var isEmpty: Bool { base.isEmpty && beyond.isEmpty && superseded.isEmpty && dropped.isEmpty }
+    public var isEmpty: Bool { base.isEmpty && beyond.isEmpty && rare.isEmpty }
 
     /// Whether the write is held. Takes no memory.
     @inline(__always)
     public func contains(_ dot: Dot) -> Bool {
-        base.covers(dot) || (_slowPath(!beyond.isEmpty || !dropped.isEmpty) && containsElsewhere(dot))
+        base.covers(dot) || (_slowPath(!beyond.isEmpty || !rare.isEmpty) && containsElsewhere(dot))
     }
 
     private func containsElsewhere(_ dot: Dot) -> Bool { beyond.contains(dot) || dropped.covers(dot) }
@@ -63,7 +84,7 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     /// not been dropped.
     @inline(__always)
     private func raisesPlainly(from held: UInt64) -> Bool {
-        beyond.isEmpty && superseded.isEmpty && (held > 0 || dropped.isEmpty)
+        beyond.isEmpty && (rare.isEmpty || superseded.isEmpty && (held > 0 || dropped.isEmpty))
     }
 
     private mutating func insert(_ range: DotRange, at timestamp: Int64) {
@@ -80,6 +101,7 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     }
 
     private mutating func tidy() {
+        if rare.isEmpty { return }
         superseded.strip(by: base)
         superseded.strip(by: dropped)
     }
@@ -144,6 +166,7 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     /// What a replica with this clock knows of any key, without the key's own: context that goes out begins with it.
     public func context() -> CausalContext {
         var context = CausalContext(base)
+        if rare.isEmpty { return context }
         context.join(dropped)
         context.join(superseded)
         return context
@@ -251,28 +274,15 @@ extension SlotClock {
     /// changed. Takes no memory. After `settles` the caller adds the dot (`settle`).
     public func arrival(of dot: Dot, superseding context: CausalContext, at current: Dot?) -> Arrival {
         if contains(dot) { return .held }
-        if !superseded.isEmpty { return .mixes }
+        if !rare.isEmpty && !superseded.isEmpty { return .mixes }
         if let current, !context.covers(current) { return .mixes }
         for entry in context.base.entries where !hasWithoutGap(entry.dot) { return .mixes }
         for entry in context.dots where !hasWithoutGap(entry.dot) { return .mixes }
         return .settles
     }
 
-    private func hasWithoutGap(_ dot: Dot) -> Bool { base.covers(dot) || (!dropped.isEmpty && dropped.covers(dot)) }
+    private func hasWithoutGap(_ dot: Dot) -> Bool { base.covers(dot) || (!rare.isEmpty && dropped.covers(dot)) }
 
     /// Notes the dot of a write that `arrival` said settles; its data is stored in the same step.
     public mutating func settle(_ dot: Dot, at timestamp: Int64) { add(dot, at: timestamp) }
-}
-
-extension UnsafeMutablePointer<SlotClock> {
-    /// Hands over where in memory the entries are, nearly always; to be looked at by nobody. The entries are the first that there is
-    /// of a clock. An array that is taken in hand is counted, and that would wait for the very memory that is to be fetched.
-    @inline(__always)
-    public func prefetchEntries(_ fetch: (UnsafeRawPointer) -> Void) {
-        let entries = UnsafeRawPointer(self).loadUnaligned(as: UInt.self)
-        guard let entries = UnsafeRawPointer(bitPattern: entries) else { return }
-        // What counts them comes first, and need not share a line with the entries.
-        fetch(entries)
-        fetch(entries + 32)
-    }
 }

@@ -23,7 +23,7 @@ public struct ClockEntry: Equatable, Hashable, Sendable {
 /// so joining takes the higher one, and is commutative, associative and idempotent with the times in.
 public struct VersionVector: Equatable, Hashable, Sendable {
     /// By ascending actor index, one for each actor, counters from 1 on.
-    public private(set) var entries: [ClockEntry] = []
+    public private(set) var entries = Few<ClockEntry>()
 
     public init() {}
 
@@ -33,8 +33,8 @@ public struct VersionVector: Equatable, Hashable, Sendable {
     }
 
     /// Of one entry for each actor.
-    init(each entries: [ClockEntry]) {
-        self.entries = entries.count > 1 ? entries.sorted { $0.actor < $1.actor } : entries
+    init(each entries: Few<ClockEntry>) {
+        self.entries = entries.count > 1 ? Few(entries.sorted { $0.actor < $1.actor }) : entries
     }
 
     @inline(__always)

@@ -56,17 +56,15 @@ extension Partition {
         clock.claim(DotRange(actor: own.actor, held + 1...own.counter), at: now)
     }
 
-    /// Brings towards the cache where the slot's clock is, and this node's counter. The partition's lock is held.
+    /// Brings the slot's clock and this node's counter towards the cache. The partition's lock is held.
     @inline(__always)
     public static func prefetchSlot(_ partition: PartitionPointer, _ slot: Int) {
         cs_prefetch(partition.pointee.slots + (slot & 63))
-        if let clocks = partition.pointee.clocks { cs_prefetch(clocks + (slot & 63)) }
-    }
-
-    /// Brings the slot's clock towards the cache, which waits for what `prefetchSlot` has fetched. The partition's lock is held.
-    public static func prefetchClock(_ partition: PartitionPointer, of slot: Int) {
         guard let clocks = partition.pointee.clocks else { return }
-        (clocks + (slot & 63)).prefetchEntries { cs_prefetch($0) }
+        let clock = UnsafeRawPointer(clocks + (slot & 63))
+        cs_prefetch(clock)
+        // It may reach into the next line.
+        cs_prefetch(clock + (MemoryLayout<SlotClock>.size - 1))
     }
 
     /// This node's latest dot in the slot; counter 0: none.

@@ -19,8 +19,8 @@ struct Coordinator: ~Copyable {
     var response = ByteBuffer()
     /// Actors that messages have named lately.
     var dictionaries = ActorDictionaryCache()
-    /// Keys of requests that have come and are yet to be served, and whether those may change something.
-    var expected: [(key: Key, mayChange: Bool)] = []
+    /// Keys of requests that have come and are yet to be served.
+    var expected: [Key] = []
     /// Whose session other nodes' commands run in; made when the first comes.
     var proxy: SessionPointer?
     /// Sessions that wait in place of other nodes' clients.

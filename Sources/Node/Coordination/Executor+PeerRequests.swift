@@ -51,22 +51,17 @@ extension Executor: PeerRequests {
             guard let name = firstKey(request) else { continue }
             let key = Key(name)
             Table.prefetchBucket(of: table(key, 0), key.hash)
-            let mayChange = request.code != PeerRequestCode.compare
-            if mayChange { ifFree(key) { Partition.prefetchSlot($0, key.slot) } }
-            coordinator.expected.append((key, mayChange))
+            if request.code != PeerRequestCode.compare { prefetchSlot(of: key) }
+            coordinator.expected.append(key)
         }
-        for (key, mayChange) in coordinator.expected {
-            Table.prefetchEntry(of: table(key, 0), key.hash)
-            if mayChange { ifFree(key) { Partition.prefetchClock($0, of: key.slot) } }
-        }
+        for key in coordinator.expected { Table.prefetchEntry(of: table(key, 0), key.hash) }
     }
 
-    /// Looks at a key's partition, unless another loop has it.
-    @inline(__always)
-    private func ifFree(_ key: Key, _ body: (PartitionPointer) -> Void) {
+    /// What a write notes of its key's slot; not if another loop is there.
+    private func prefetchSlot(of key: Key) {
         let partition = partitions + key.partition
         if sharesKeyspace && !Partition.tryLock(partition) { return }
-        body(partition)
+        Partition.prefetchSlot(partition, key.slot)
         if sharesKeyspace { Partition.unlock(partition) }
     }
 
