@@ -201,16 +201,15 @@ class Replicated:
 
 def requests(operations, waits):
     """SETs of random keys, PIPELINE of them at a time, each followed by WAIT 1 or not, and how many bytes answer
-    them. Every reply is checked: OK, and (Valkey) at least one replica."""
+    them. Of each answer the beginning is checked."""
     numbers = larger.numbers(operations, KEYS, False, 5)
     wait = resp("WAIT", 1, 0) if waits else b""
     prepared = [(b"".join(resp("SET", larger.key(i), VALUE) + wait for i in batch), None)
                 for batch in larger.batches(numbers)]
-    replies = {b"+OK\r\n:1\r\n", b"+OK\r\n:2\r\n"} if waits else {b"+OK\r\n"}
 
     def check(buffer, _):
-        length = 9 if waits else 5
-        if bytes(buffer[:length]) not in replies:
+        # WAIT's reply may come later than this. Without a time limit it is never 0.
+        if not buffer.startswith(b"+OK\r\n"):
             raise Failure("not acknowledged: %r" % bytes(buffer[:60]))
     return prepared, PIPELINE * (9 if waits else 5), check
 
