@@ -18,7 +18,6 @@
         case fillLate = "fill-late"
         /// Nobody asks a quorum before a write, however little he may know.
         case staleCoordinator = "stale-coordinator"
-
         /// A stand-in's acknowledgement counts like a replica's, also where only replicas' do (STRICT).
         case hintsCount = "hints-count"
 

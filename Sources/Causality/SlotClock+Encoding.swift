@@ -35,7 +35,7 @@ extension SlotClock {
         let held = try SlotClock.readBeyond(&reader, dictionary)
         let superseded = try CausalContext(&reader, dictionary)
         var last: UInt64?
-        var gone: [ClockEntry] = []
+        var gone = Few<ClockEntry>()
         for _ in 0..<(try reader.count(bytesEach: 1)) {
             let place = try reader.varint()
             if let last, last >= place { throw .corrupt }
@@ -43,7 +43,7 @@ extension SlotClock {
             gone.append(ActorTable.everyDot(of: try dictionary.actor(at: place)))
         }
         guard let beyond = HeldRanges(held, above: base),
-            let clock = SlotClock(base, beyond, superseded: superseded, dropped: VersionVector(each: Few(gone)))
+            let clock = SlotClock(base, beyond, superseded: superseded, dropped: VersionVector(each: gone))
         else { throw .corrupt }
         self = clock
     }
