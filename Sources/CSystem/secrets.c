@@ -2,6 +2,7 @@
 // SHA256_Init and its kin are deprecated in OpenSSL 3, which would have EVP look its algorithms up and allocate for each message.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "CSystem.h"
+#include <openssl/evp.h>
 #include <openssl/sha.h>
 #include <sys/random.h>
 
@@ -31,6 +32,29 @@ void cs_hmac_sha256(const cs_hmac_key *key, const uint8_t *p, size_t n, uint8_t 
     if (!SHA256_Update(&state, p, n) || !SHA256_Final(digest, &state)) abort();
     memcpy(&state, key->outer, sizeof state);
     if (!SHA256_Update(&state, digest, 32) || !SHA256_Final(digest, &state)) abort();
+}
+
+cs_gmac *cs_gmac_make(const uint8_t *key) {
+    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
+    if (!context || !EVP_EncryptInit_ex(context, EVP_aes_256_gcm(), NULL, key, NULL)) abort();
+    return (cs_gmac *)context;
+}
+
+void cs_gmac_free(cs_gmac *gmac) { EVP_CIPHER_CTX_free((EVP_CIPHER_CTX *)gmac); }
+
+void cs_gmac_code(cs_gmac *gmac, uint64_t number, const uint8_t *p, size_t n, uint8_t *code) {
+    EVP_CIPHER_CTX *context = (EVP_CIPHER_CTX *)gmac;
+    uint8_t nonce[12] = {0}, nothing[16];
+    int length;
+    for (int i = 0; i < 8; i++) nonce[4 + i] = (uint8_t)(number >> (8 * i));
+    if (!EVP_EncryptInit_ex(context, NULL, NULL, NULL, nonce)) abort();
+    for (size_t done = 0; done < n;) {
+        size_t some = n - done < 1 << 30 ? n - done : 1 << 30;
+        if (!EVP_EncryptUpdate(context, NULL, &length, p + done, (int)some)) abort();
+        done += some;
+    }
+    if (!EVP_EncryptFinal_ex(context, nothing, &length)) abort();
+    if (!EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, 16, code)) abort();
 }
 
 int cs_equal_secretly(const uint8_t *a, const uint8_t *b, size_t n) {

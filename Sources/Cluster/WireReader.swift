@@ -5,7 +5,8 @@ struct MalformedBytes: Error, Equatable {}
 
 extension ByteView {
     /// The integer at an offset, its lowest byte first. It must lie within the bytes.
-    func number<T: FixedWidthInteger>(at offset: Int, _ type: T.Type) -> T {
+    @inlinable
+    public func number<T: FixedWidthInteger>(at offset: Int, _ type: T.Type) -> T {
         precondition(offset + MemoryLayout<T>.size <= count)
         return T(littleEndian: UnsafeRawPointer(start + offset).loadUnaligned(as: T.self))
     }

@@ -2,10 +2,18 @@
 
 import hashlib
 import hmac
+import subprocess
 
 
 def code(key, message):
     return hmac.new(key, message, hashlib.sha256).digest()
+
+
+def gmac(key, number, message):
+    """By OpenSSL's own program; GMACTests hold the code to NIST's vectors."""
+    words = ["openssl", "mac", "-cipher", "AES-256-GCM", "-macopt", "hexkey:" + key.hex(),
+             "-macopt", "hexiv:" + (bytes(4) + number.to_bytes(8, "little")).hex(), "-in", "/dev/stdin", "GMAC"]
+    return bytes.fromhex(subprocess.run(words, input=message, capture_output=True, check=True).stdout.decode().strip())
 
 
 def label(text):
@@ -60,7 +68,7 @@ def state():
 def frame(kind, number, body, key=None):
     signed = bytes([kind, 0, 0, 0]) + number.to_bytes(8, "little") + body
     if key:
-        signed += code(key, signed)[:16]
+        signed += gmac(key, number, signed)
     return (len(signed) + 4).to_bytes(4, "little") + crc32c(signed).to_bytes(4, "little") + signed
 
 
@@ -70,7 +78,7 @@ def peers(name, secret):
 
     def introduction(sender, receiver, nonce):
         return (
-            b"MartPeer\x01\x01\x00\x00" + hashlib.sha256(tagged).digest()[:8]
+            b"MartPeer\x02\x02\x00\x00" + hashlib.sha256(tagged).digest()[:8]
             + (0x1122334455667788).to_bytes(8, "little")
             + bytes([sender]) * 20 + bytes([receiver]) * 20 + bytes([nonce]) * 32
         )
@@ -85,12 +93,14 @@ def peers(name, secret):
     request = bytes([1, 7, 0, 0]) + (250).to_bytes(4, "little") + (99).to_bytes(8, "little")
     request += (5).to_bytes(4, "little") + b"hello"
     response = bytes([2, 0, 0, 0]) + bytes(4) + (99).to_bytes(8, "little") + bytes(4)
+    acknowledgements = bytes([3, 0, 0, 0]) + bytes(4) + bytes(8) + (16).to_bytes(4, "little")
+    acknowledgements += (99).to_bytes(8, "little") + (1 << 40).to_bytes(8, "little")
     yield "hello", frame(1, 0, hello)
     yield "challenge", frame(2, 0, challenge)
     yield "proof", frame(3, 1, proof)
     yield "ready", frame(4, 1, b"", back)
     yield "requests", frame(5, 2, request + request, there)
-    yield "response", frame(5, 2, response, back)
+    yield "response", frame(5, 2, response + acknowledgements, back)
 
 
 if __name__ == "__main__":

@@ -398,6 +398,13 @@ typedef struct { uint64_t inner[16], outer[16]; } cs_hmac_key;
 void cs_hmac_prepare(cs_hmac_key *key, const uint8_t *secret, size_t n);
 /// HMAC-SHA-256 of n bytes: 32 bytes at `digest`.
 void cs_hmac_sha256(const cs_hmac_key *key, const uint8_t *p, size_t n, uint8_t *digest);
+/// GMAC: AES-256-GCM (NIST SP 800-38D) that encrypts nothing. Belongs to one thread.
+typedef struct cs_gmac cs_gmac;
+/// `key`: 32 bytes.
+cs_gmac *cs_gmac_make(const uint8_t *key);
+void cs_gmac_free(cs_gmac *gmac);
+/// The 16 bytes of n bytes at `code`. `number` is the nonce: one key may see it once.
+void cs_gmac_code(cs_gmac *gmac, uint64_t number, const uint8_t *p, size_t n, uint8_t *code);
 /// 1 if n bytes are the same; takes as long wherever they differ.
 int cs_equal_secretly(const uint8_t *a, const uint8_t *b, size_t n);
 /// Fills n bytes with what nobody can predict.

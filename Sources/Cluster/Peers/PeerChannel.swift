@@ -25,7 +25,7 @@ public struct PeerIdentity: Sendable {
 ///     messages, signed            <->   messages, signed
 ///
 /// Proofs and the keys of the two directions are HMACs of both introductions under names of their own: an answer to one
-/// connection is none to another, nor to the other side's question. The versions are in there too. The highest version
+/// connection is none to another, nor to the other side's question. No key signs two frames of one number. The versions are in there too. The highest version
 /// that both speak is spoken.
 ///
 /// Whatever throws ends the connection.
@@ -52,8 +52,7 @@ public struct PeerChannel: ~Copyable {
     private var framesRead: UInt64 = 0
     /// Both introductions, in the order of roles, and the responder's proof.
     private var transcript: [UInt8] = []
-    private var sendKey: HMAC?
-    private var receiveKey: HMAC?
+    private var receiveKey: GMAC?
 
     public static let frameBytesUsual = 1 << 30
 
@@ -94,11 +93,11 @@ public struct PeerChannel: ~Copyable {
     /// Adds a message; `flush` at the end of the turn. Only when ready.
     public mutating func append(_ message: PeerMessage) {
         precondition(state == .ready && message.payload.count <= payloadBytesMax)
-        writer.append(message, sendKey!)
+        writer.append(message)
     }
 
     /// Ends the frame that the turn's messages share.
-    public mutating func flush() { writer.end(sendKey) }
+    public mutating func flush() { writer.end() }
 
     /// Takes what the connection delivered; lends messages, in order. They may be processed before the next call only.
     public mutating func received(_ bytes: ByteView, deliver: (PeerMessage) -> Void) throws(PeerError) {
@@ -140,7 +139,9 @@ public struct PeerChannel: ~Copyable {
     }
 
     private func check(_ frame: PeerFrame) throws(PeerError) {
-        guard let signed = frame.signed, let receiveKey, receiveKey.verifies(signed.code, of: signed.message) else {
+        guard let signed = frame.signed, let receiveKey,
+            receiveKey.verifies(signed.code, of: signed.message, number: frame.number)
+        else {
             throw .forged
         }
     }
@@ -163,10 +164,10 @@ public struct PeerChannel: ~Copyable {
             receiver: peer, nonce: nonce)
     }
 
-    private mutating func send(_ kind: PeerProtocol.Kind, _ body: [UInt8], _ key: HMAC? = nil) {
+    private mutating func send(_ kind: PeerProtocol.Kind, _ body: [UInt8]) {
         writer.begin(kind)
         body.withView { writer.append($0) }
-        writer.end(key)
+        writer.end()
     }
 
     /// Whether the other side is one that this one may talk to, as it says itself.
@@ -218,14 +219,14 @@ public struct PeerChannel: ~Copyable {
         guard body.count == PeerProtocol.proofBytes else { throw .malformed }
         try verify(body, "martlet peer initiator")
         makeKeys()
-        send(.ready, [], sendKey)
+        send(.ready, [])
         state = .ready
     }
 
     private mutating func makeKeys() {
-        let initiator = HMAC(keyBytes: code("martlet peer session initiator"))
-        let responder = HMAC(keyBytes: code("martlet peer session responder"))
-        (sendKey, receiveKey) = role == .initiator ? (initiator, responder) : (responder, initiator)
+        let initiator = code("martlet peer session initiator").withView { GMAC(key: $0) }
+        let responder = code("martlet peer session responder").withView { GMAC(key: $0) }
+        (writer.key, receiveKey) = role == .initiator ? (initiator, responder) : (responder, initiator)
         transcript = []
     }
 
@@ -237,8 +238,4 @@ public struct PeerChannel: ~Copyable {
 
     /// The name, and all that was said so far.
     private func message(_ name: StaticString) -> [UInt8] { ByteView(name).bytes + transcript }
-}
-
-extension HMAC {
-    fileprivate init(keyBytes: [UInt8]) { self = keyBytes.withView { HMAC(key: $0) } }
 }

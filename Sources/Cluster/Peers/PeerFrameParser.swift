@@ -70,6 +70,8 @@ struct PeerFrameWriter: ~Copyable {
     private var number: UInt64 = 0
     /// Where the frame that is being written begins.
     private var start: Int?
+    /// What frames are signed with from now on.
+    var key: GMAC?
 
     /// What is to be sent.
     var output: ByteView { buffer.view.slice(sent, start ?? buffer.count) }
@@ -104,16 +106,16 @@ struct PeerFrameWriter: ~Copyable {
     mutating func append(_ bytes: ByteView) { buffer.append(bytes) }
 
     /// Adds a message to the frame of messages that is open, or to a new one; ends frames that are long enough.
-    mutating func append(_ message: PeerMessage, _ key: HMAC) {
+    mutating func append(_ message: PeerMessage) {
         if start == nil { begin(.messages) }
         message.write(to: &buffer)
-        if buffer.count - start! >= PeerProtocol.batchBytes { end(key) }
+        if buffer.count - start! >= PeerProtocol.batchBytes { end() }
     }
 
     /// Ends the frame, if there is one; signs it if there is a key.
-    mutating func end(_ key: HMAC?) {
+    mutating func end() {
         guard let start else { return }
-        key?.sign(&buffer, from: start + 8, count: PeerProtocol.codeBytes)
+        key?.sign(&buffer, from: start + 8, number: number - 1)
         buffer.replace(at: start, littleEndian: UInt32(buffer.count - start - 4))
         let sum = CRC32C.checksum(buffer.view.slice(start + 8, buffer.count))
         buffer.replace(at: start + 4, littleEndian: sum)

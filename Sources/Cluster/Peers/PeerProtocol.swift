@@ -8,14 +8,14 @@ import Base
 ///     3   0
 ///     8   the frame's number in its direction, from 0 on
 ///     ..  body
-///     16  kinds `ready` and `messages`: the first half of the HMAC-SHA-256 of all from the kind on, by the session's key for
-///         this direction
+///     16  kinds `ready` and `messages`: the GMAC of all from the kind on, by the session's key for this direction; its
+///         number is the frame's
 enum PeerProtocol {
-    static let versions: ClosedRange<UInt8> = 1...1
+    static let versions: ClosedRange<UInt8> = 2...2
     /// `MartPeer`
     static let magic: UInt64 = 0x7265_6550_7472_614d
     static let headerBytes = 20
-    static let codeBytes = 16
+    static let codeBytes = GMAC.bytes
     static let nonceBytes = 32
     static let proofBytes = 32
     static let introductionBytes = 100
@@ -69,11 +69,13 @@ public enum PeerError: UInt8, Error, Equatable, Sendable, CaseIterable {
     case disconnected
 }
 
-/// One message: a request or a response.
+/// One message: a request, a response, or many responses that say no more than that all went well.
 public struct PeerMessage {
     public enum Kind: UInt8, Sendable {
         case request = 1
         case response
+        /// The payload is the requests' ids, 8 bytes each.
+        case acknowledgements
     }
 
     public var kind: Kind
