@@ -3,7 +3,7 @@ import Base
 /// The actor ids that a message or a record uses, once each: what is in it names them by their place.
 ///
 /// Ids ascend, so that the same things have the same bytes on every node, whatever its indexes.
-public struct ActorDictionary: Sendable {
+public final class ActorDictionary: Sendable {
     /// The actors' indexes in this node's table, by ascending id.
     private let indexes: [UInt64]
     /// How many ids; the ids.
@@ -75,6 +75,7 @@ public struct ActorDictionary: Sendable {
     /// Place, counter, time of each, by ascending place and counter.
     func encode(_ entries: some RandomAccessCollection<ClockEntry>, to output: inout ByteBuffer) {
         output.append(varint: UInt64(entries.count))
+        if entries.isEmpty { return }
         if entries.count == 1, let only = entries.first { return encode(only, at: place(of: only.actor), to: &output) }
         let placed = entries.map { (place: place(of: $0.actor), entry: $0) }
         for (place, entry) in placed.sorted(by: { ($0.place, $0.entry.counter) < ($1.place, $1.entry.counter) }) {
@@ -131,7 +132,13 @@ public struct ActorDictionaryCache {
             actors.actors.removeAll(keepingCapacity: true)
             wanted = actors.actors
         }
-        if let found = find({ $0.isOf(actors.actors) }) { return found }
+        for i in 0..<kept.count {
+            let place = (latest + i) % kept.count
+            let known = kept[place]
+            if !known.isOf(actors.actors) { continue }
+            latest = place
+            return known
+        }
         let made = ActorDictionary(of: actors.actors, table())
         keep(made)
         return made
@@ -139,27 +146,21 @@ public struct ActorDictionaryCache {
 
     /// The dictionary that comes next, if it is kept here; it has been read then.
     public mutating func read(_ reader: inout CausalReader) throws(CausalityError) -> ActorDictionary? {
-        let place = reader
-        guard let found = find({ $0.comesNext(place) }) else { return nil }
-        try found.skip(&reader)
-        return found
+        for i in 0..<kept.count {
+            let place = (latest + i) % kept.count
+            let known = kept[place]
+            if !known.comesNext(reader) { continue }
+            latest = place
+            try known.skip(&reader)
+            return known
+        }
+        return nil
     }
 
     /// One that has been read elsewhere.
     public mutating func keep(_ dictionary: ActorDictionary) {
         if next < kept.count { kept[next] = dictionary } else { kept.append(dictionary) }
         next = (next + 1) % ActorDictionaryCache.capacity
-    }
-
-    private mutating func find(_ isMeant: (ActorDictionary) -> Bool) -> ActorDictionary? {
-        for i in 0..<kept.count {
-            let place = (latest + i) % kept.count
-            if isMeant(kept[place]) {
-                latest = place
-                return kept[place]
-            }
-        }
-        return nil
     }
 }
 

@@ -12,6 +12,8 @@ public final class Keyspace: @unchecked Sendable {
     public let tables: UnsafeMutablePointer<PartitionDatabase>
     /// By slot: those of a partition are `Partition.slots`.
     public let slotCounters: UnsafeMutablePointer<SlotCounters>
+    /// By slot: room for the partitions' clocks (`Partition.clocks`), in memory that is not touched before they have any.
+    public let slotClocks: UnsafeMutablePointer<SlotClock>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
     public let databaseCount: Int
 
@@ -31,6 +33,7 @@ public final class Keyspace: @unchecked Sendable {
         tables = Keyspace.makeTables(databases)
         slotCounters = .allocate(capacity: Limits.slots)
         slotCounters.initialize(repeating: SlotCounters(), count: Limits.slots)
+        slotClocks = .allocate(capacity: Limits.slots)
         for i in 0..<Limits.partitions { prepare(i) }
     }
 
@@ -48,7 +51,9 @@ public final class Keyspace: @unchecked Sendable {
     private func prepare(_ index: Int) {
         let databases = PartitionDatabases(first: tables + index)
         (partitions + index).initialize(
-            to: Partition(actor: 1, databases: databases, slots: slotCounters + index << 6, shared: shared))
+            to: Partition(
+                actor: 1, databases: databases, slots: slotCounters + index << 6, shared: shared,
+                clockPlaces: slotClocks + index << 6))
     }
 
     deinit {
@@ -67,6 +72,7 @@ public final class Keyspace: @unchecked Sendable {
         partitions.deallocate()
         tables.deallocate()
         slotCounters.deallocate()
+        slotClocks.deallocate()
         shared.pointee.packing.free()
         shared.pointee.siblingFigures.free()
         shared.deinitialize(count: 1)

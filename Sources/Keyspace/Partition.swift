@@ -8,6 +8,7 @@ import Causality
 /// Everything in it is read and changed under its lock, except by `Table.prefetch...`.
 /// Several locks are taken in ascending order of index only.
 public struct Partition {
+    // What nearly all writes look at comes first, in two cache lines (`Keyspace.prefetchSlot`).
     var lockWord: UInt32 = 0
     /// Clients' waits for keys of this partition (blocking commands). While 0, no key serves anybody.
     public var waiting: UInt32 = 0
@@ -19,6 +20,9 @@ public struct Partition {
     public let databases: PartitionDatabases
     public let slots: UnsafeMutablePointer<SlotCounters>
     public let shared: UnsafeMutablePointer<KeyspaceShared>
+    /// Room for the slots' clocks.
+    let clockPlaces: UnsafeMutablePointer<SlotClock>
+    var hasClocks = false
     /// Keys that are there have been hidden: past their deadline while nothing may be removed (CLIENT PAUSE), or with
     /// a value that cannot be read. Never taken back: it costs an insertion one look.
     var hidesKeys = false
@@ -28,36 +32,37 @@ public struct Partition {
     var isMuted = false
     /// Changes to values note which version they were made to (`predecessor`).
     var notesPredecessors = false
+    /// The sink hears of every change (`KeyEventSink.changed`).
+    var tellsEveryChange = false
+    /// What keys have besides their entries; nil: all are settled.
+    var siblings: UnsafeMutablePointer<SiblingTable>?
+    /// Slots of which this node is no replica, a bit for each: it keeps keys for others there, and has no clock (docs/causality.md,
+    /// rule 4).
+    public internal(set) var standInSlots: UInt64 = 0
+    /// The version that the value at hand had before its latest change in place.
+    var predecessor = Dot(packed: 0)
+    /// While another actor's change is applied: the slot whose counter it uses, and what that was.
+    var lent: (slot: Int, writes: UInt64)?
     /// Lookups by reading commands that found a key, and that did not.
     public var hits: UInt64 = 0
     public var misses: UInt64 = 0
+    /// No deadline in any database is earlier than this. Written under the lock, read without.
+    var earliestDeadline = Int64.max
     /// Keys removed because their deadline passed.
     public var expired: UInt64 = 0
     var watched: [WatchedKey] = []
     /// Keys that clients have read and may cache, by name, whatever the database.
     var readers: ByteMap<KeyReaders>?
-    /// The sink hears of every change (`KeyEventSink.changed`).
-    var tellsEveryChange = false
-    /// No deadline in any database is earlier than this. Written under the lock, read without.
-    var earliestDeadline = Int64.max
     /// While its changes are being saved: names of keys and pieces that have gone since the cut, for this very save
     /// (a later one would take what this one writes again under the same names).
     var lateRemovals: UnsafeMutablePointer<ByteBuffer>?
     /// The number of the next space (`PartitionDatabase.space`).
     var nextSpace: UInt64 = 1 << 32
-    /// What keys have besides their entries; nil: all are settled.
-    var siblings: UnsafeMutablePointer<SiblingTable>?
-    /// Which writes the 64 slots hold, this node's own up to some counter; nil: only this node's own.
-    var clocks: UnsafeMutablePointer<SlotClock>?
-    /// Slots of which this node is no replica, a bit for each: it keeps keys for others there, and has no clock (docs/causality.md,
-    /// rule 4).
-    public internal(set) var standInSlots: UInt64 = 0
     /// Counts changes of unsettled keys, so that replaying knows which it has seen: they need have no dot.
     var revision: UInt64 = 0
-    /// The version that the value at hand had before its latest change in place.
-    var predecessor = Dot(packed: 0)
-    /// While another actor's change is applied: the slot whose counter it uses, and what that was.
-    var lent: (slot: Int, writes: UInt64)?
+
+    /// Which writes the 64 slots hold, this node's own up to some counter; nil: only this node's own.
+    var clocks: UnsafeMutablePointer<SlotClock>? { hasClocks ? clockPlaces : nil }
 
     /// Takes the lock, spinning first, then sleeping. Nobody locks a lower partition while holding a higher one.
     @inline(__always)

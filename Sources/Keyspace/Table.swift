@@ -106,14 +106,27 @@ public struct Table {
         if _slowPath(next != 0) { cs_prefetch(bucket(next, hash)) }
     }
 
-    /// Brings the entries whose tag matches towards the cache.
+    /// Brings the entries whose tag matches towards the cache. Answers the table's `guess`.
     @inline(__always)
-    public static func prefetchEntry(of tables: UnsafeMutablePointer<PartitionDatabase>, _ hash: UInt64) {
+    @discardableResult
+    public static func prefetchEntry(of tables: UnsafeMutablePointer<PartitionDatabase>, _ hash: UInt64) -> UInt64 {
         let raw = UnsafeMutableRawPointer(tables)
-        prefetchEntry(word: cs_load_acquire_u64(raw), hash)
+        let main = cs_load_acquire_u64(raw)
+        prefetchEntry(word: main, hash)
         let next = cs_load_acquire_u64(raw + 8)
-        if _slowPath(next != 0) { prefetchEntry(word: next, hash) }
+        if _fastPath(next == 0) { return main }
+        prefetchEntry(word: next, hash)
+        return main | resizingBit
     }
+
+    /// No array has so many buckets.
+    private static let resizingBit: UInt64 = 32
+
+    /// What `BucketGuesses` keep: the word of the array in use, and whether there is another one.
+    var guess: UInt64 { isResizing ? mainWord | Table.resizingBit : mainWord }
+
+    @inline(__always)
+    static func isResizing(guess: UInt64) -> Bool { guess & resizingBit != 0 }
 
     @inline(__always)
     private static func prefetchEntry(word: UInt64, _ hash: UInt64) {

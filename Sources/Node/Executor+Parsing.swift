@@ -109,7 +109,7 @@ extension Executor {
         if first > 0 && first < count {
             let key = Key(words[first])
             request.pointee.key = key
-            Table.prefetchBucket(of: table(key, session.pointee.database), key.hash)
+            guesses.prefetchBucket(tablePlace(key, session.pointee.database), key.hash)
             if command.pointee.flags.contains(.write) { cs_prefetch(slotCounters + key.slot) }
             if command.pointee.element != 0 { wantsElements = true }
         }

@@ -13,7 +13,10 @@ extension Executor {
 
     @inline(never)
     private func runRequests() {
-        if batchCount > 1 { prefetchEntries(batchCount) }
+        if batchCount > 1 {
+            prefetchEntries(batchCount)
+            if _slowPath(clusterVersion != 0) { prefetchRoutes(batchCount) }
+        }
         wantsElements = false
         statistics.add(.commandsProcessed, batchCount)
         lastTicks = cs_ticks()
@@ -26,7 +29,7 @@ extension Executor {
         if _slowPath(isLoading) { pausing = true }
         if _slowPath(cs_load_u64(usersVersionNow) != usersVersion) { refreshUsers() }
         if _slowPath(isOverMemory || settings.maxMemory > 0), !isLoading { checkMemory() }
-        let mayBeAway = node.keyspace.shared.pointee.awayValues != 0
+        let mayBeAway = keyspace.shared.pointee.awayValues != 0
         var i = 0
         // A long command may send requests behind it back to where they came from.
         while i < batchCount {
@@ -66,14 +69,25 @@ extension Executor {
         while i < count {
             let request = batch + i
             if request.pointee.hasKey {
-                let table = table(request.pointee.key, request.pointee.session.pointee.database)
-                Table.prefetchEntry(of: table, request.pointee.key.hash)
+                let key = request.pointee.key
+                guesses.prefetchEntry(tablePlace(key, request.pointee.session.pointee.database), key.hash)
             }
             i &+= 1
         }
         if wantsElements {
             _ = prefetchElements(count, .first)
             if prefetchElements(count, .second) { _ = prefetchElements(count, .third) }
+        }
+    }
+
+    /// Fetches what says where requests go in a cluster, and what this node notes if it coordinates them.
+    @inline(never)
+    private func prefetchRoutes(_ count: Int) {
+        guard let routes = cluster?.routes else { return }
+        for i in 0..<count where batch[i].hasKey {
+            let slot = batch[i].key.slot
+            routes.prefetch(slot)
+            if batch[i].command?.pointee.flags.contains(.write) ?? false { keyspace.prefetchSlot(slot) }
         }
     }
 
@@ -111,8 +125,11 @@ extension Executor {
     /// The table that a key of a database is in.
     @inline(__always)
     func table(_ key: Key, _ database: Int) -> UnsafeMutablePointer<PartitionDatabase> {
-        tables + (database &* Limits.partitions &+ key.partition)
+        tables + tablePlace(key, database)
     }
+
+    @inline(__always)
+    func tablePlace(_ key: Key, _ database: Int) -> Int { database &* Limits.partitions &+ key.partition }
 
     @inline(__always)
     func isArityRight(_ command: CommandPointer, _ count: Int) -> Bool {
@@ -266,7 +283,7 @@ extension Executor {
     private func prefetchCollected() {
         for i in 0..<state.pointee.keyCount {
             let key = state.pointee.keys[i]
-            Table.prefetchEntry(of: table(key, state.pointee.database), key.hash)
+            guesses.prefetchEntry(tablePlace(key, state.pointee.database), key.hash)
         }
     }
 
@@ -287,7 +304,7 @@ extension Executor {
             let key = Key(state.pointee.arguments[word])
             state.pointee.keys[n] = key
             set.insert(key.partition)
-            Table.prefetchBucket(of: table(key, state.pointee.database), key.hash)
+            guesses.prefetchBucket(tablePlace(key, state.pointee.database), key.hash)
             n &+= 1
             word &+= step
         }

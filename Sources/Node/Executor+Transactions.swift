@@ -36,7 +36,7 @@ extension Executor {
         if details.watchedKeys.isEmpty { return }
         for watched in details.watchedKeys {
             let i = watched.key.withView { Key($0).partition }
-            let partition = node.keyspace.partitions + i
+            let partition = keyspace.partitions + i
             let holds = state.pointee.held.contains(i)
             // A script may hold the partition for long: the flag is left behind, to be taken away later.
             if !holds && !Partition.tryLock(partition) && (isAttending || !waitForLock(partition)) {
@@ -68,7 +68,7 @@ extension Executor {
         let outer = state.pointee.command
         let output = state.pointee.output
         let set = partitions(of: details, session)
-        let partitions = node.keyspace.partitions
+        let partitions = keyspace.partitions
         if !lock(set) {
             refuseBusy(session, outer)
             return
@@ -163,7 +163,7 @@ extension Executor {
         for watched in details.watchedKeys { set.insert(watched.key.withView { Key($0).partition }) }
         var found = false
         set.forEach { i in
-            let partition = node.keyspace.partitions + i
+            let partition = keyspace.partitions + i
             found =
                 found || Access.hasExpiredWatch(partition, details.watchFlag, moment: state.pointee.moment)
         }

@@ -13,6 +13,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     unowned(unsafe) let node: Node
     /// What the hot path needs of the node, without the way there.
     let commandIndex: CommandIndex
+    let keyspace: Keyspace
     let partitions: UnsafeMutablePointer<Partition>
     /// Whether another thread works on the key space. While there is one loop only, and no thread that flushes
     /// or repairs, a lock would keep nobody out; the hot path then spares itself two atomic instructions.
@@ -20,6 +21,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// A command of the batch names an element that is worth fetching (`Command.element`).
     var wantsElements = false
     let tables: UnsafeMutablePointer<PartitionDatabase>
+    let guesses: BucketGuesses
     let slotCounters: UnsafeMutablePointer<SlotCounters>
     let index: Int
     let mailbox = Mailbox()
@@ -77,7 +79,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     var expiry: ActiveExpiry
     /// `timers.nextExpiry`, for other loops to see.
     let knownExpiry: UnsafeMutablePointer<UInt64>
-    var turnStarted: UInt64 = 0
+    var turnStarted: UInt64 = 0 { didSet { peers.turnStarted = turnStarted } }
     /// The wall clock at the start of the turn, microseconds since 1970.
     var wallMicroseconds: Int64 = 0
     /// CLIENT PAUSE is in force, or memory is short: the straight path is closed for this batch.
@@ -124,9 +126,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// What is known of the cluster, as of this turn; nil outside one.
     private(set) var cluster: ClusterView?
     /// `ClusterKeeper.version` of it; 0 outside a cluster.
-    private var clusterVersion: UInt64 = 0
+    private(set) var clusterVersion: UInt64 = 0
     private var clusterKeeper: ClusterKeeper?
-    private(set) var peers: Peers!
+    let peers = Peers()
     /// What this loop has under way with other nodes.
     var coordinator = Coordinator()
     /// These two are about more than their keys.
@@ -141,6 +143,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     init(node: Node, index: Int, seed: UInt64) {
         self.node = node
         self.index = index
+        keyspace = node.keyspace
         commandIndex = node.commands.index
         broker = node.broker
         valueless = Executor.valueless(node.commands)
@@ -149,12 +152,13 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         persistencePlace = node.persistencePlace
         ownMonitorCount = .allocate(capacity: 1)
         ownMonitorCount.initialize(to: 0)
-        partitions = node.keyspace.partitions
+        partitions = keyspace.partitions
         sharesKeyspace = node.configuration.settings.loops > 1
-        tables = node.keyspace.tables
-        slotCounters = node.keyspace.slotCounters
-        eviction = Eviction(node.keyspace)
-        expiry = ActiveExpiry(node.keyspace, loop: index, of: node.configuration.settings.loops)
+        tables = keyspace.tables
+        guesses = BucketGuesses(keyspace)
+        slotCounters = keyspace.slotCounters
+        eviction = Eviction(keyspace)
+        expiry = ActiveExpiry(keyspace, loop: index, of: node.configuration.settings.loops)
         expiry.hasTimeLimits = node.doors.hasRealTime
         statistics = Statistics(commandCount: node.commands.commands.count)
         settingsVersion = node.configuration.version
@@ -179,9 +183,9 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         }
         self.versionOptions = versionOptions
         super.init()
-        state.initialize(to: CallState(keyspace: node.keyspace, seed: seed))
+        state.initialize(to: CallState(keyspace: keyspace, seed: seed))
         scripts = ScriptRunner(self)
-        peers = Peers(self)
+        peers.belong(to: self)
         prepareState(state)
         apply()
     }
@@ -290,14 +294,14 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Takes over what the hot path reads of the settings.
     private func apply() {
         state.pointee.bulkBytesMax = settings.bulkBytesMax
-        cs_store_u32(&node.keyspace.shared.pointee.eventMask, settings.keyspaceEvents.announced.rawValue)
-        node.keyspace.shared.pointee.lazyFreeing = settings.lazyFreeing
+        cs_store_u32(&keyspace.shared.pointee.eventMask, settings.keyspaceEvents.announced.rawValue)
+        keyspace.shared.pointee.lazyFreeing = settings.lazyFreeing
         state.pointee.countsFrequency = settings.countsFrequency
         let now = state.pointee.moment.wall
         state.pointee.moment.stamp = AccessStamp.fresh(frequency: settings.countsFrequency, now: now)
-        node.keyspace.shared.pointee.packing.adopt(settings)
-        node.keyspace.contextEntriesMax = settings.contextEntriesMax
-        node.keyspace.shared.pointee.frequencyRules = FrequencyRules(
+        keyspace.shared.pointee.packing.adopt(settings)
+        keyspace.contextEntriesMax = settings.contextEntriesMax
+        keyspace.shared.pointee.frequencyRules = FrequencyRules(
             logFactor: settings.lfuLogFactor, decayMinutes: settings.lfuDecayMinutes)
         scripts.setLimit(settings.luaMemoryLimit)
         slowTicks = slowThreshold
@@ -393,7 +397,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// Logs what has been changed without a lock, while no other loop is there. Not inside a script.
     @inline(never)
     func commitRecord() {
-        if !isAttending { node.keyspace.shared.pointee.commit() }
+        if !isAttending { keyspace.shared.pointee.commit() }
     }
 
     public override func sent(_ link: LinkPointer, _ count: Int) {

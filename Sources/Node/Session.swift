@@ -30,6 +30,12 @@ struct Session {
     /// Everything that most clients never use.
     let details: SessionDetails
     let card = SessionCard()
+    /// In a cluster: replies that wait for other nodes, and those behind them.
+    var replies = ReplyQueue()
+    /// Writes of this client that wait for other nodes.
+    var writesUnderWay = 0
+    /// What the client wants of replicas; nil: what the configuration says (CONSISTENCY).
+    var consistency: Consistency?
     /// Position in the executor's roster.
     var rosterIndex: Int
 }
@@ -117,16 +123,10 @@ final class SessionDetails {
     private(set) var isGone = false
     /// When the output passed the soft limit, ms since 1970; 0: it is below.
     var softLimitSince: Int64 = 0
-    /// In a cluster: replies that wait for other nodes, and those behind them.
-    var replies = ReplyQueue()
     /// In a cluster: what WATCH has found.
     var watchedVersions: [WatchedVersions] = []
     /// Set in a session that waits in place of another node's client.
     var guest: Guest?
-    /// Writes of this client that wait for other nodes.
-    var writesUnderWay = 0
-    /// What the client wants of replicas; nil: what the configuration says (CONSISTENCY).
-    var consistency: Consistency?
     /// The largest unparsed input since the last look.
     var inputPeak = 0
 

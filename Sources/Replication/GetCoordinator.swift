@@ -9,24 +9,25 @@ import Cluster
 /// had not heard of the key, the other because it was deleted. So it is asked again; who has sent all it knows is not. That ends:
 /// each time one more has sent all it knows.
 public struct GetCoordinator: Equatable, Sendable {
-    public let needed: Int
+    public var needed: Int { Int(quorum) }
+    private let quorum: UInt8
     /// Ranks, a bit for each.
-    private var asked: UInt64 = 0
-    private var awaited: UInt64 = 0
-    private var answered: UInt64 = 0
+    private var asked: Ranks = 0
+    private var awaited: Ranks = 0
+    private var answered: Ranks = 0
     /// Of those who have answered, who has agreed with what the coordinator knows.
-    private var agreeing: UInt64 = 0
+    private var agreeing: Ranks = 0
     /// Of those who have answered, who has sent what it knows.
-    private var differing: UInt64 = 0
+    private var differing: Ranks = 0
     /// Of those awaited, who was asked about less.
-    private var outdated: UInt64 = 0
+    private var outdated: Ranks = 0
 
     public init(_ quorum: Quorum, replicas: Int) {
-        precondition(replicas <= 64)
-        needed = quorum.needed(of: replicas)
+        precondition(replicas <= Ranks.bitWidth)
+        self.quorum = UInt8(quorum.needed(of: replicas))
     }
 
-    private static func bit(_ rank: Int) -> UInt64 { 1 << UInt64(rank) }
+    private static func bit(_ rank: Int) -> Ranks { 1 << Ranks(rank) }
 
     /// It is asked about all that the coordinator knows.
     public mutating func ask(_ rank: Int) {
@@ -77,7 +78,7 @@ public struct GetCoordinator: Equatable, Sendable {
     /// Who has sent what it knows, and may know less than the coordinator.
     public var tellers: [Int] { Self.ranks(differing) }
 
-    private static func ranks(_ bits: UInt64) -> [Int] { (0..<64).filter { bits & bit($0) != 0 } }
+    private static func ranks(_ bits: Ranks) -> [Int] { (0..<Ranks.bitWidth).filter { bits & bit($0) != 0 } }
 
     /// It will not answer, or may not: it does not know what it should (a newcomer). Another one may be asked instead.
     public mutating func fail(_ rank: Int) { awaited &= ~Self.bit(rank) }

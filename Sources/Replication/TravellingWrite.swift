@@ -18,12 +18,12 @@ public struct TravellingWrite {
     public var timestamp: Int64
     /// The version that the coordinator had of the key; nil: none. The write supersedes it.
     public var predecessor: Dot?
-    /// What else it supersedes, if more than the batch says: keys with siblings, or a past with gaps.
-    public var beyond: CausalContext
+    /// What else it supersedes, if more than the batch says: keys with siblings, or a past with gaps. Not empty.
+    public var beyond: CausalContext?
     public var form: Form
 
     public init(
-        _ dot: Dot, at timestamp: Int64, after predecessor: Dot?, beyond: CausalContext = CausalContext(), _ form: Form
+        _ dot: Dot, at timestamp: Int64, after predecessor: Dot?, beyond: CausalContext? = nil, _ form: Form
     ) {
         (self.dot, self.timestamp, self.predecessor, self.beyond) = (dot, timestamp, predecessor, beyond)
         self.form = form
@@ -70,7 +70,7 @@ public struct WriteBatch {
         for write in writes {
             actors.insert(write.dot.actor)
             if let predecessor = write.predecessor { actors.insert(predecessor.actor) }
-            actors.insert(write.beyond)
+            if let beyond = write.beyond { actors.insert(beyond) }
         }
     }
 
@@ -89,11 +89,11 @@ public struct WriteBatch {
             output.append(varint: write.dot.counter)
             output.append(signedVarint: write.timestamp &- Limits.timestampEpoch)
             output.append(
-                (write.predecessor == nil ? 0 : Flag.predecessor) | (write.beyond.isEmpty ? 0 : Flag.beyond))
+                (write.predecessor == nil ? 0 : Flag.predecessor) | (write.beyond == nil ? 0 : Flag.beyond))
             if let predecessor = write.predecessor {
                 dictionary.encode(predecessor, to: &output)
             }
-            if !write.beyond.isEmpty { write.beyond.encode(to: &output, dictionary) }
+            if let beyond = write.beyond { beyond.encode(to: &output, dictionary) }
             switch write.form {
             case .nothing:
                 output.append(FormByte.nothing)
@@ -128,7 +128,12 @@ public struct WriteBatch {
             last = counter
             let write = try TravellingWrite(&reader, Dot(actor: actor, counter: counter), dictionary)
             context.raise(before: write)
-            let whole = write.isPlain ? context : context.joined(beyond: write)
+            if context.highest(of: actor) >= counter { throw .corrupt }
+            if write.isPlain {
+                try body(Int(slot), write, context)
+                continue
+            }
+            let whole = context.joined(beyond: write)
             if whole.highest(of: actor) >= counter { throw .corrupt }
             try body(Int(slot), write, whole)
         }
@@ -147,27 +152,31 @@ extension CausalContext {
     fileprivate func joined(beyond write: TravellingWrite) -> CausalContext {
         var result = self
         if let predecessor = write.predecessor { result.insert(ClockEntry(predecessor, at: write.timestamp)) }
-        result.join(write.beyond)
+        if let beyond = write.beyond { result.join(beyond) }
         return result
     }
 }
 
 extension TravellingWrite {
     /// It supersedes nothing but what its batch says.
-    fileprivate var isPlain: Bool { predecessor == nil && beyond.isEmpty }
+    fileprivate var isPlain: Bool { predecessor == nil && beyond == nil }
 
     fileprivate init(
         _ reader: inout CausalReader, _ dot: Dot, _ dictionary: ActorDictionary
     ) throws(CausalityError) {
         let timestamp = try reader.timestamp()
         var predecessor: Dot?
-        var beyond = CausalContext()
+        var beyond: CausalContext?
         let flags = try reader.byte()
         if flags > 3 { throw .corrupt }
         if flags & 1 != 0 {
             predecessor = try dictionary.dot(&reader)
         }
-        if flags & 2 != 0 { beyond = try CausalContext(&reader, dictionary) }
+        if flags & 2 != 0 {
+            let read = try CausalContext(&reader, dictionary)
+            if read.isEmpty { throw .corrupt }
+            beyond = read
+        }
         let form = try reader.byte()
         let bytes = try reader.counted()
         switch form {

@@ -53,6 +53,11 @@ public struct Ring: Sendable {
         return Int(replicas[slot * stride + rank])
     }
 
+    /// Where the slots' replicas stand, as long as the ring is there, and how many bytes each slot's take: for prefetching.
+    public var places: (start: UnsafeRawPointer, stride: Int) {
+        replicas.withUnsafeBytes { ($0.baseAddress.unsafelyUnwrapped, stride * MemoryLayout<UInt16>.stride) }
+    }
+
     /// The slot's owner; nil if there are no nodes.
     @inline(__always)
     public func owner(_ slot: Int) -> Int? { stride == 0 ? nil : replica(slot, 0) }

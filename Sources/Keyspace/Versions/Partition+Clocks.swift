@@ -56,17 +56,6 @@ extension Partition {
         clock.claim(DotRange(actor: own.actor, held + 1...own.counter), at: now)
     }
 
-    /// Brings the slot's clock and this node's counter towards the cache. The partition's lock is held.
-    @inline(__always)
-    public static func prefetchSlot(_ partition: PartitionPointer, _ slot: Int) {
-        cs_prefetch(partition.pointee.slots + (slot & 63))
-        guard let clocks = partition.pointee.clocks else { return }
-        let clock = UnsafeRawPointer(clocks + (slot & 63))
-        cs_prefetch(clock)
-        // It may reach into the next line.
-        cs_prefetch(clock + (MemoryLayout<SlotClock>.size - 1))
-    }
-
     /// This node's latest dot in the slot; counter 0: none.
     static func ownDot(_ partition: PartitionPointer, of slot: Int) -> Dot {
         let actor = partition.pointee.shared.pointee.actor
@@ -129,11 +118,11 @@ extension Partition {
     }
 
     private static func makeClocks(_ partition: PartitionPointer) -> UnsafeMutablePointer<SlotClock> {
-        let clocks = UnsafeMutablePointer<SlotClock>.allocate(capacity: 64)
+        let clocks = partition.pointee.clockPlaces
         var empty = SlotClock()
         empty.drop(partition.pointee.shared.pointee.dropped)
         clocks.initialize(repeating: empty, count: 64)
-        partition.pointee.clocks = clocks
+        partition.pointee.hasClocks = true
         return clocks
     }
 }
@@ -141,6 +130,19 @@ extension Partition {
 extension Keyspace {
     /// The index of this node's actor.
     public var actor: UInt64 { shared.pointee.actor }
+
+    /// Brings what a write notes of its key's slot towards the cache. Needs no lock.
+    @inline(__always)
+    public func prefetchSlot(_ slot: Int) {
+        let partition = UnsafeRawPointer(partitions + slot >> 6)
+        cs_prefetch(partition)
+        cs_prefetch(partition + 64)
+        cs_prefetch(slotCounters + slot)
+        let clock = UnsafeRawPointer(slotClocks + slot)
+        cs_prefetch(clock)
+        // It may reach into the next line.
+        cs_prefetch(clock + (MemoryLayout<SlotClock>.size - 1))
+    }
 
     /// The actors that this node has heard of.
     public var actors: ActorRegistry { shared.pointee.actors }

@@ -100,8 +100,7 @@ extension Partition {
         siblings?.deallocate()
         siblings = nil
         clocks?.deinitialize(count: 64)
-        clocks?.deallocate()
-        clocks = nil
+        hasClocks = false
     }
 
     /// What of a key there is besides its entry.

@@ -7,9 +7,10 @@ import RESP
 /// Clients that wait: how a wait begins, and how it ends without having been served.
 extension Executor {
     /// The executor whose turn it is on this thread.
-    static var current: Executor? {
-        cs_thread_value().map { Unmanaged<Executor>.fromOpaque($0).takeUnretainedValue() }
-    }
+    static var current: Executor? { reference?.takeUnretainedValue() }
+
+    /// The same without counting references.
+    static var reference: Unmanaged<Executor>? { cs_thread_value().map { Unmanaged<Executor>.fromOpaque($0) } }
 
     /// `Call.wait`: the client whose command runs waits for keys, whose partitions are locked.
     func wait(_ call: Call, _ wait: Wait) {

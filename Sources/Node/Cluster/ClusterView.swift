@@ -1,4 +1,5 @@
 import Base
+import CSystem
 import Cluster
 import Synchronization
 
@@ -82,6 +83,14 @@ public final class ClusterView: Sendable {
         return rank == 255 ? nil : Int(rank)
     }
 
+    /// For prefetching, as long as this view is there; nil before the founding.
+    var routes: RoutePlaces? {
+        if !isFounded { return nil }
+        let (replicas, stride) = ring.places
+        return RoutePlaces(
+            replicas: replicas, stride: stride, ownRanks: ownRanks.withUnsafeBytes { $0.baseAddress.unsafelyUnwrapped })
+    }
+
     @inline(__always)
     public func isReachable(_ member: Int) -> Bool { reachable.contains(member) }
 
@@ -97,4 +106,18 @@ public final class ClusterView: Sendable {
 
     /// Nil if there is no such member.
     public func index(_ id: NodeID) -> Int? { ring.index(id) }
+}
+
+/// Where a view has what says where a slot's requests go.
+struct RoutePlaces {
+    fileprivate let replicas: UnsafeRawPointer
+    fileprivate let stride: Int
+    fileprivate let ownRanks: UnsafeRawPointer
+
+    /// Brings that towards the cache.
+    @inline(__always)
+    func prefetch(_ slot: Int) {
+        cs_prefetch(replicas + slot &* stride)
+        cs_prefetch(ownRanks + slot)
+    }
 }

@@ -84,7 +84,9 @@ final class IncomingPeer: PeerEnd {
     /// Until when it has to.
     let greetingEnd: Int64
     /// Responses have been added in this turn.
-    var hasResponses = false
+    private var hasResponses = false
+    /// Ids of this turn's requests of which there is nothing to say but that all went well.
+    private var acknowledged = ByteBuffer()
     /// Bytes that have been moved to the link, ever; those that are frames when the turn's first response came.
     private var moved: UInt64 = 0
     private var turnStart: UInt64 = 0
@@ -99,11 +101,17 @@ final class IncomingPeer: PeerEnd {
     /// For a request that comes in this turn.
     func via(_ turn: UInt64) -> PeerReturn { PeerReturn(place: UInt32(place), generation: generation, turn: turn) }
 
-    /// Before the first response of a turn.
-    func beginResponses() {
-        if hasResponses { return }
-        hasResponses = true
-        turnStart = moved + UInt64(channel.output.count)
+    /// Adds a response.
+    func respond(_ id: UInt64, code: UInt8, payload: ByteView) {
+        if !hasResponses {
+            hasResponses = true
+            turnStart = moved + UInt64(channel.output.count)
+        }
+        if code == PeerResponseCode.ok && payload.count == 0 {
+            acknowledged.append(littleEndian: id)
+        } else {
+            channel.append(PeerMessage(.response, code: code, id: id, payload: payload))
+        }
     }
 
     override func withOutput(_ body: (ByteView) -> Int) {
@@ -119,6 +127,10 @@ final class IncomingPeer: PeerEnd {
     override var pending: Int { super.pending + channel.waiting }
 
     override func endFrame(waitingFor number: UInt64) {
+        if acknowledged.count > 0 {
+            channel.append(PeerMessage(.acknowledgements, code: 0, id: 0, payload: acknowledged.view))
+            acknowledged.truncate(to: 0)
+        }
         channel.flush()
         if hasResponses && number != 0 { gates.append((number, turnStart)) }
         hasResponses = false

@@ -17,10 +17,12 @@ public struct PeerReturn: Equatable, Sendable {
 protocol PeerRequests: AnyObject {
     /// A member answered a request of this loop.
     func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView)
+    /// A member answered that all went well, and nothing else. `ids`: of the requests, 8 bytes each.
+    func acknowledged(_ ids: ByteView, from member: Int)
     /// What this loop has asked of a member and what was not answered will not be. It may have had an effect or not.
     func lost(_ member: Int)
     /// What comes next of one connection: memory may be fetched for it.
-    func expect(_ requests: ArraySlice<PeerMessage>)
+    func expect(_ requests: UnsafeBufferPointer<PeerMessage>)
     /// A member asks for something. `Peers.respond` answers, in this turn or a later one. What changes something looks at
     /// `Executor.refusesWrites` first.
     /// - Parameter timeLeft: ms that the member still waited when it sent this.
@@ -30,5 +32,11 @@ protocol PeerRequests: AnyObject {
 }
 
 extension PeerRequests {
-    func expect(_ requests: ArraySlice<PeerMessage>) {}
+    func acknowledged(_ ids: ByteView, from member: Int) {
+        for place in stride(from: 0, to: ids.count & ~7, by: 8) {
+            answered(ids.number(at: place, UInt64.self), from: member, code: PeerResponseCode.ok, payload: ByteView(""))
+        }
+    }
+
+    func expect(_ requests: UnsafeBufferPointer<PeerMessage>) {}
 }

@@ -7,10 +7,10 @@ import Cluster
 ///
 /// Messages of a turn share a frame, which goes when the turn ends.
 public final class Peers {
-    /// The executor owns this.
-    unowned(unsafe) let executor: Executor
-    /// Who is told; the executor, which owns this.
-    unowned(unsafe) var handler: any PeerRequests
+    /// Owns this.
+    unowned(unsafe) private(set) var executor: Executor!
+    /// Who is told: the executor, outside of tests.
+    unowned(unsafe) var handler: (any PeerRequests)!
     private var keeper: ClusterKeeper?
     private var view: ClusterView?
     private var random = PRNG(seed: 0)
@@ -30,6 +30,8 @@ public final class Peers {
     private var broken: [OutgoingPeer] = []
     /// `isCutOff` of any member.
     private(set) var isAnybodyCutOff = false
+    /// When the turn began: `Executor.turnStarted`.
+    var turnStarted: UInt64 = 0
     private let board = PeerBoard()
     private var directives: [PeerDirective] = []
     private var delivered: [PeerMessage] = []
@@ -43,7 +45,8 @@ public final class Peers {
     /// Bytes of responses that a member may leave unread before more are added; one may be longer.
     static let responseBytesMax = 64 << 20
 
-    init(_ executor: Executor) {
+    /// Before anything else.
+    func belong(to executor: Executor) {
         self.executor = executor
         handler = executor
     }
@@ -88,7 +91,7 @@ public final class Peers {
     }
 
     /// Ms of a monotonic clock, when the turn began.
-    private var now: Int64 { Int64(executor.turnStarted / 1_000_000) }
+    private var now: Int64 { Int64(turnStarted / 1_000_000) }
 
     /// Connections to and from members that have proved who they are. From any thread.
     var links: [PeerCard] { board.cards }
@@ -124,9 +127,8 @@ public final class Peers {
             return end(peer, "\(mebibytes) MB of responses are unread")
         }
         if payload.count > peer.channel.payloadBytesMax { return end(peer, "a response is too long") }
-        if via.turn != executor.turnStarted { executor.tellsOfChange() }
-        peer.beginResponses()
-        peer.channel.append(PeerMessage(.response, code: code, id: id, payload: payload))
+        if via.turn != turnStarted { executor.tellsOfChange() }
+        peer.respond(id, code: code, payload: payload)
         touch(peer)
     }
 
@@ -328,7 +330,7 @@ public final class Peers {
         board.remove(peer)
         incoming[peer.place] = nil
         while let last = incoming.last, last == nil { incoming.removeLast() }
-        if peer.member >= 0 { handler.ended(peer.via(executor.turnStarted)) }
+        if peer.member >= 0 { handler.ended(peer.via(turnStarted)) }
     }
 
     /// Responses wait for the log.
@@ -348,8 +350,16 @@ public final class Peers {
         delivered.removeAll(keepingCapacity: true)
         peer.session.received(bytes, now: now, into: &directives) { delivered.append($0) }
         // What was said before the end still counts.
-        for message in delivered where message.kind == .response {
-            handler.answered(message.id, from: peer.member, code: message.code, payload: message.payload)
+        let (all, member, handler) = (delivered, peer.member, handler!)
+        all.withUnsafeBufferPointer { messages in
+            for message in messages {
+                switch message.kind {
+                case .response:
+                    handler.answered(message.id, from: member, code: message.code, payload: message.payload)
+                case .acknowledgements: handler.acknowledged(message.payload, from: member)
+                case .request: break
+                }
+            }
         }
         if !directives.isEmpty || peer.session.state == .greeting { obey(peer) }
     }
@@ -370,19 +380,20 @@ public final class Peers {
         if let failure { refuse(peer, failure) }
     }
 
-    /// Hands on what has been delivered.
+    /// Hands on what has been delivered. A long command may have more received meanwhile.
     private func serve(_ peer: IncomingPeer) {
-        let via = peer.via(executor.turnStarted)
-        let all = delivered
-        var next = 0
-        while next < all.count {
-            let some = all[next..<min(next + Peers.expectedAtOnce, all.count)]
-            next = some.endIndex
-            handler.expect(some)
-            for message in some where message.kind == .request {
-                handler.asked(
-                    by: peer.member, id: message.id, code: message.code, timeLeft: message.timeLeft,
-                    payload: message.payload, via: via)
+        let (all, member, handler, via) = (delivered, peer.member, handler!, peer.via(turnStarted))
+        all.withUnsafeBufferPointer { messages in
+            var next = 0
+            while next < messages.count {
+                let end = min(next + Peers.expectedAtOnce, messages.count)
+                handler.expect(UnsafeBufferPointer(rebasing: messages[next..<end]))
+                for message in messages[next..<end] where message.kind == .request {
+                    handler.asked(
+                        by: member, id: message.id, code: message.code, timeLeft: message.timeLeft,
+                        payload: message.payload, via: via)
+                }
+                next = end
             }
         }
     }

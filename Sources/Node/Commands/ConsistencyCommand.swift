@@ -45,7 +45,7 @@ extension Call {
             }
             i += 2
         }
-        session.pointee.details.consistency = wanted
+        session.pointee.consistency = wanted
         reply.ok()
     }
 

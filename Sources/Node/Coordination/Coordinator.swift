@@ -123,11 +123,11 @@ extension Executor {
     }
 
     private func answer(_ session: SessionPointer, _ reply: Reply) {
-        if session.pointee.details.replies.isEmpty {
+        if session.pointee.replies.isEmpty {
             session.pointee.link.pointee.output.append(reply)
             markDirty(session.pointee.link)
         } else {
-            session.pointee.details.replies.append(reply)
+            session.pointee.replies.append(reply)
         }
     }
 
@@ -172,7 +172,7 @@ extension Executor {
     /// Begins to wait for other nodes. Answers the operation's id.
     func begin(_ operation: consuming Operation) -> UInt64 {
         operation.requester = waiting(operation.requester)
-        operation.writer?.pointee.details.writesUnderWay += 1
+        operation.writer?.pointee.writesUnderWay += 1
         if coordinator.nextLook == .max {
             coordinator.nextLook = monotonicMilliseconds + Executor.lookMilliseconds
         }
@@ -196,7 +196,7 @@ extension Executor {
     func end(_ id: UInt64, _ reply: Reply? = nil) {
         guard let operation = coordinator.operations.remove(id) else { return }
         operation.free()
-        operation.writer?.pointee.details.writesUnderWay -= 1
+        operation.writer?.pointee.writesUnderWay -= 1
         release(operation.served)
         answer(operation.requester, reply ?? operation.reply)
     }
@@ -206,17 +206,17 @@ extension Executor {
         guard case .client(let session) = requester else { return requester }
         session.pointee.link.pointee.state.insert(.owing)
         session.pointee.mode.insert(.owed)
-        return .waiting(session, session.pointee.details.replies.await())
+        return .waiting(session, session.pointee.replies.await())
     }
 
     /// A reply has come that the client has been waiting for: it is sent if it is its turn. What it tells of may not be
     /// durable yet.
     func deliver(_ reply: Reply, to session: SessionPointer, _ number: UInt64) {
-        session.pointee.details.replies.fill(number, reply)
+        session.pointee.replies.fill(number, reply)
         tellsOfChange()
         let link = session.pointee.link
-        session.pointee.details.replies.flush(to: &link.pointee.output)
-        if session.pointee.details.replies.isEmpty {
+        session.pointee.replies.flush(to: &link.pointee.output)
+        if session.pointee.replies.isEmpty {
             link.pointee.state.remove(.owing)
             session.pointee.mode.remove(.owed)
             resumeLater(session)
@@ -228,7 +228,7 @@ extension Executor {
 
     /// The client is gone: nobody waits for its replies. Its writes go on.
     func abandonReplies(_ session: SessionPointer) {
-        if session.pointee.details.replies.isEmpty { return }
+        if session.pointee.replies.isEmpty { return }
         for id in coordinator.operations.ids {
             _ = coordinator.operations.update(id) { operation in
                 switch operation.requester {

@@ -7,6 +7,17 @@ import Replication
 
 /// What other nodes answer, or do not.
 extension Executor {
+    func acknowledged(_ ids: ByteView, from member: Int) {
+        let ahead = 8
+        let count = ids.count / 8
+        for i in 0..<count + ahead {
+            if i < count { coordinator.operations.prefetch(ids.number(at: i * 8, UInt64.self)) }
+            if i < ahead { continue }
+            let id = ids.number(at: (i - ahead) * 8, UInt64.self)
+            answered(id, from: member, code: PeerResponseCode.ok, payload: ByteView(""))
+        }
+    }
+
     func answered(_ id: UInt64, from member: Int, code: UInt8, payload: ByteView) {
         if code == PeerResponseCode.ok, acknowledged(id) { return }
         guard let operation = coordinator.operations[id] else { return }
@@ -33,11 +44,17 @@ extension Executor {
     /// A replica has the write, or the versions that the operation is about. False: that takes a closer look.
     private func acknowledged(_ id: UInt64) -> Bool {
         let rank = OperationTable.rank(id)
+        var isLast = false
         let verdict = coordinator.operations.update(id) { operation -> QuorumVerdict? in
             switch operation.work {
             case .write(var put):
                 put.acknowledge(rank)
                 operation.work = .write(put)
+                if case .nobody = operation.requester, operation.served.isEmpty, put.verdict == .reached {
+                    // Whoever waited for it has been answered.
+                    isLast = put.isComplete
+                    return .pending
+                }
                 return put.verdict
             case .read(var get, _), .prepare(var get, _, _):
                 if !get.isAwaited(rank) { return .pending }
@@ -48,7 +65,7 @@ extension Executor {
             }
         }
         guard let verdict = verdict ?? nil else { return false }
-        conclude(id, verdict)
+        if isLast { coordinator.operations.drop(id) } else { conclude(id, verdict) }
         return true
     }
 
@@ -67,7 +84,7 @@ extension Executor {
         } catch {
             return failed(id)
         }
-        let actor = node.keyspace.actor
+        let actor = keyspace.actor
         var start = 0
         let writes = wanted.map { counter, end in
             defer { start = end }
@@ -79,7 +96,7 @@ extension Executor {
         let batch = WriteBatch(slot: operation.slot, context: CausalContext())
         encode(writes, in: batch)
         if let view = cluster {
-            sendWrites(operation, view, id, OperationTable.rank(id))
+            sendWrites(operation.slot, operation.seats, view, id, OperationTable.rank(id))
         }
     }
 
@@ -143,8 +160,8 @@ extension Executor {
         release(id)
         let answer = coordinator.operations.update(id) { operation -> (Requester, Reply)? in
             if case .nobody = operation.requester { return nil }
-            operation.writer?.pointee.details.writesUnderWay -= 1
-            defer { (operation.requester, operation.reply) = (.nobody, []) }
+            operation.writer?.pointee.writesUnderWay -= 1
+            defer { (operation.requester, operation.reply) = (.nobody, Reply()) }
             return (operation.requester, operation.reply)
         }
         if let (requester, reply) = answer ?? nil { self.answer(requester, reply) }

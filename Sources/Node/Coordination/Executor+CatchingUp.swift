@@ -79,7 +79,7 @@ extension Executor {
 
     /// Of each partition: a number for what the clocks say of the slots that both nodes have.
     private func digests(with member: Int, _ view: ClusterView) -> [UInt64] {
-        let keyspace = node.keyspace
+        let keyspace = keyspace
         let now = state.pointee.moment.wall
         let shared = sharedSlots(with: member, view)
         return (0..<Limits.partitions).map { index in
@@ -97,7 +97,7 @@ extension Executor {
         }
     }
 
-    private func clock(_ slot: Int) -> SlotClock { node.keyspace.clock(of: slot, now: state.pointee.moment.wall) }
+    private func clock(_ slot: Int) -> SlotClock { keyspace.clock(of: slot, now: state.pointee.moment.wall) }
 
     /// Answers which partitions differ, a bit for each.
     func serveDigests(_ payload: ByteView, from member: Int, _ view: ClusterView) throws(CausalityError) -> [UInt8] {
@@ -116,7 +116,7 @@ extension Executor {
     private func askForStates(of partition: Int, at member: Int, _ view: ClusterView) {
         let slots = sharedSlots(with: member, view)[partition]
         let known = withPartition(partition) { access in
-            let residues = access.residues(node.keyspace.actors.table)
+            let residues = access.residues(keyspace.actors.table)
             let unsettled = access.unsettledKeys { slots.contains($0) }
             return slots.map { slot in
                 let names = Array(unsettled[slot, default: []].prefix(Executor.unsettledMax / max(1, unsettled.count)))
@@ -124,7 +124,7 @@ extension Executor {
             }
         }
         coordinator.message.truncate(to: 0)
-        node.keyspace.actors.read { SlotKnowledge.encode(known, to: &coordinator.message, $0) }
+        keyspace.actors.read { SlotKnowledge.encode(known, to: &coordinator.message, $0) }
         coordinator.catchUp.begin(member)
         ask(PeerRequestCode.sync, member, .catchUp(partition: partition))
     }
@@ -145,7 +145,7 @@ extension Executor {
         if theirs.contains(where: { $0.slot >> 6 != partition }) { throw .corrupt }
         var isCut = false
         withPartition(partition) { access in
-            let residues = access.residues(node.keyspace.actors.table)
+            let residues = access.residues(keyspace.actors.table)
             let behind = theirs.filter {
                 !$0.clock.covers(clock($0.slot)) || residues[$0.slot, default: 0] != $0.residue
             }
@@ -169,7 +169,7 @@ extension Executor {
         var bytes = ByteBuffer()
         let mine = clock(theirs.slot)
         let unsettled = Set(theirs.unsettled)
-        node.keyspace.actors.read { SlotAnswer.encodeHead(slot: theirs.slot, mine, to: &bytes, $0) }
+        keyspace.actors.read { SlotAnswer.encodeHead(slot: theirs.slot, mine, to: &bytes, $0) }
         for name in keys {
             name.withView { view in
                 let key = Key(view)
@@ -250,7 +250,7 @@ extension Executor {
     }
 
     private func claim(_ answer: SlotAnswer) {
-        node.keyspace.updateClock(of: answer.slot, now: state.pointee.moment.wall) { clock in
+        keyspace.updateClock(of: answer.slot, now: state.pointee.moment.wall) { clock in
             for range in clock.missing(from: answer.clock) {
                 let timestamp = answer.clock.base.entry(of: range.actor)?.timestamp ?? state.pointee.moment.wall
                 clock.claim(range, at: timestamp)

@@ -57,7 +57,7 @@ extension Executor {
             return respond(via, id, PeerResponseCode.notHere)
         }
         let session = proxy(forwarded.version)
-        session.pointee.details.consistency = forwarded.consistency
+        session.pointee.consistency = forwarded.consistency
         if forwarded.watched.count > 0 {
             session.pointee.details.watchedVersions = try readWatched(forwarded.watched)
         }

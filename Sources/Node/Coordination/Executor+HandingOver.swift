@@ -101,7 +101,7 @@ extension Executor {
         told.removeAll { $0.counter == 0 }
         coordinator.handOver.told(slots.filter { slot in !told.contains { $0.slot == slot } }, to: member)
         if told.isEmpty { return }
-        let actor = node.keyspace.actor
+        let actor = keyspace.actor
         coordinator.message.truncate(to: 0)
         let dictionary = dictionary { $0.insert(actor) }
         dictionary.encode(to: &coordinator.message)
@@ -128,15 +128,15 @@ extension Executor {
         while reader.rest > 0 {
             let slot = try reader.varint()
             let dot = try dictionary.dot(&reader)
-            if slot >= UInt64(Limits.slots) || view.ownRank(Int(slot)) == nil || dot.actor == node.keyspace.actor {
+            if slot >= UInt64(Limits.slots) || view.ownRank(Int(slot)) == nil || dot.actor == keyspace.actor {
                 throw .corrupt
             }
             let range = DotRange(actor: dot.actor, 1...dot.counter)
             let now = state.pointee.moment.wall
             withPartition(Int(slot) >> 6) { _ in
-                let held = node.keyspace.clock(of: Int(slot), now: now).base.counter(of: dot.actor)
+                let held = keyspace.clock(of: Int(slot), now: now).base.counter(of: dot.actor)
                 if held >= dot.counter { return }
-                node.keyspace.updateClock(of: Int(slot), now: now) { $0.claim(range, at: now) }
+                keyspace.updateClock(of: Int(slot), now: now) { $0.claim(range, at: now) }
             }
         }
     }

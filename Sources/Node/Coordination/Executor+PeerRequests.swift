@@ -44,25 +44,19 @@ extension Executor: PeerRequests {
     }
 
     /// Has memory fetch what requests will look at: they wait for it together instead of one after another.
-    func expect(_ requests: ArraySlice<PeerMessage>) {
+    func expect(_ requests: UnsafeBufferPointer<PeerMessage>) {
         if requests.count < 2 || isLoading { return }
         coordinator.expected.removeAll(keepingCapacity: true)
+        let routes = cluster?.routes
         for request in requests {
             guard let name = firstKey(request) else { continue }
             let key = Key(name)
-            Table.prefetchBucket(of: table(key, 0), key.hash)
-            if request.code != PeerRequestCode.compare { prefetchSlot(of: key) }
+            guesses.prefetchBucket(key.partition, key.hash)
+            if request.code != PeerRequestCode.compare { keyspace.prefetchSlot(key.slot) }
+            routes?.prefetch(key.slot)
             coordinator.expected.append(key)
         }
-        for key in coordinator.expected { Table.prefetchEntry(of: table(key, 0), key.hash) }
-    }
-
-    /// What a write notes of its key's slot; not if another loop is there.
-    private func prefetchSlot(of key: Key) {
-        let partition = partitions + key.partition
-        if sharesKeyspace && !Partition.tryLock(partition) { return }
-        Partition.prefetchSlot(partition, key.slot)
-        if sharesKeyspace { Partition.unlock(partition) }
+        for key in coordinator.expected { guesses.prefetchEntry(key.partition, key.hash) }
     }
 
     private func firstKey(_ request: PeerMessage) -> ByteView? {
@@ -94,7 +88,7 @@ extension Executor: PeerRequests {
             // One that waits has a session of its own meanwhile.
             let session = mayWait(command) ? makeProxy() : proxy(forwarded.version)
             session.pointee.version = forwarded.version
-            session.pointee.details.consistency = forwarded.consistency
+            session.pointee.consistency = forwarded.consistency
             coordinate(.peer(via, id: id), session, command, start, words.count, view)
             if session != coordinator.proxy && session.pointee.details.guest == nil { freeProxy(session) }
         }
@@ -143,7 +137,9 @@ extension Executor: PeerRequests {
         // What cannot be made durable is not taken over.
         if refusesWrites { return respond(via, id, PeerResponseCode.notHere) }
         coordinator.response.truncate(to: 0)
-        try WriteBatch.read(payload, dictionary: readDictionary) { (slot, write, context) throws(CausalityError) in
+        try WriteBatch.read(
+            payload, dictionary: { (reader) throws(CausalityError) in try readDictionary(&reader) }
+        ) { (slot, write, context) throws(CausalityError) in
             switch write.form {
             case .nothing: noteNothing(write, slot)
             case .state(let states):
@@ -162,7 +158,7 @@ extension Executor: PeerRequests {
     /// A write that did nothing here, or whose effect is here already.
     private func noteNothing(_ write: TravellingWrite, _ slot: Int) {
         withPartition(slot >> 6) { _ in
-            node.keyspace.updateClock(of: slot, now: state.pointee.moment.wall) {
+            keyspace.updateClock(of: slot, now: state.pointee.moment.wall) {
                 $0.noteNothing(write.dot, at: write.timestamp)
             }
         }
@@ -179,7 +175,7 @@ extension Executor: PeerRequests {
         #if CANARIES
             var context = context
             if Canary.active == .fillLate {
-                let clock = node.keyspace.clock(of: slot, now: write.timestamp)
+                let clock = keyspace.clock(of: slot, now: write.timestamp)
                 if clock.highest(of: write.dot.actor) < write.dot.counter { context.join(clock.context()) }
             }
         #endif
@@ -213,7 +209,7 @@ extension Executor: PeerRequests {
     /// The actors that a message names.
     func readDictionary(_ reader: inout CausalReader) throws(CausalityError) -> ActorDictionary {
         if let known = try coordinator.dictionaries.read(&reader) { return known }
-        let read = try node.keyspace.actors.update { (actors) throws(CausalityError) in
+        let read = try keyspace.actors.update { (actors) throws(CausalityError) in
             try ActorDictionary(&reader, &actors)
         }
         coordinator.dictionaries.keep(read)

@@ -73,7 +73,7 @@ extension Executor {
 
     /// Of the actors that `collect` hands over.
     func dictionary(_ collect: (inout ActorCollection) -> Void) -> ActorDictionary {
-        coordinator.dictionaries.dictionary(node.keyspace.actors.table, of: collect)
+        coordinator.dictionaries.dictionary(keyspace.actors.table, of: collect)
     }
 
     /// A replica has compared.

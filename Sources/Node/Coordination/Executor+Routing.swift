@@ -74,7 +74,7 @@ extension Executor {
 
     /// What the client wants of replicas.
     func consistency(_ session: SessionPointer) -> Consistency {
-        session.pointee.details.consistency ?? settings.cluster.consistency
+        session.pointee.consistency ?? settings.cluster.consistency
     }
 
     /// The same for one request: `VGET key R n`, `VSET key value W n` and `VDEL key W n` say it themselves.
@@ -129,7 +129,7 @@ extension Executor {
         _ session: SessionPointer, _ command: CommandPointer, _ slot: Int, _ view: ClusterView
     ) -> Bool {
         command.pointee.flags.contains(.readonly) && !mayWait(command) && view.ownRank(slot) != nil
-            && node.isCaughtUp.isOn && session.pointee.details.writesUnderWay == 0
+            && node.isCaughtUp.isOn && session.pointee.writesUnderWay == 0
     }
 
     /// Runs a client's read of one key straight away, if no other replica is to be asked.

@@ -35,13 +35,13 @@ extension Executor {
     }
 
     func encode(_ siblings: SiblingSet<KeyVersion>, to output: inout ByteBuffer) {
-        node.keyspace.actors.read { actors in
+        keyspace.actors.read { actors in
             siblings.encode(to: &output, actors) { (version, output) in version.encode(to: &output) }
         }
     }
 
     func decodeState(_ bytes: ByteView) throws(CausalityError) -> SiblingSet<KeyVersion> {
-        try node.keyspace.actors.update { (actors) throws(CausalityError) in
+        try keyspace.actors.update { (actors) throws(CausalityError) in
             try SiblingSet<KeyVersion>(bytes, &actors) { (bytes) throws(CausalityError) in try KeyVersion(bytes) }
         }
     }

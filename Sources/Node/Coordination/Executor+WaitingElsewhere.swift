@@ -84,7 +84,7 @@ extension Executor {
         guard let operation = coordinator.operations[id], case .forward = operation.work else { return }
         sendCancel(id, operation)
         _ = coordinator.operations.remove(id)
-        operation.writer?.pointee.details.writesUnderWay -= 1
+        operation.writer?.pointee.writesUnderWay -= 1
     }
 
     private func sendCancel(_ id: UInt64, _ operation: Operation) {

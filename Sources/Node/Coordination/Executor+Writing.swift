@@ -63,10 +63,10 @@ extension Executor {
     /// The sink's: something has changed, under the partition's lock. What the coordinator knew when it wrote is taken
     /// now: filled in later it would cover what came in between.
     func captured(_ mutation: Mutation) {
-        guard let cluster, mutation.dot.actor == node.keyspace.actor else { return }
+        guard let cluster, mutation.dot.actor == keyspace.actor else { return }
         let isForOthers = cluster.isFounded && cluster.ownRank(mutation.slot) == nil
         if _slowPath(isForOthers) { keepForOthers(mutation, cluster) }
-        coordinator.capture.add(mutation, asState: isForOthers) { node.keyspace.context(of: mutation) }
+        coordinator.capture.add(mutation, asState: isForOthers) { keyspace.context(of: mutation) }
     }
 
     // MARK: asking first
@@ -120,10 +120,10 @@ extension Executor {
         guard let view = cluster, let operation = coordinator.operations.remove(id),
             case .prepare(_, let request, let consistency) = operation.work
         else { return }
-        operation.writer?.pointee.details.writesUnderWay -= 1
+        operation.writer?.pointee.writesUnderWay -= 1
         if case .nobody = operation.requester { return operation.free() }
         let session = proxy(operation.version)
-        session.pointee.details.consistency = consistency
+        session.pointee.consistency = consistency
         write(
             operation.requester, session, request.command, request.arguments, request.count, operation.slot, view,
             isPrepared: true)
@@ -133,11 +133,10 @@ extension Executor {
     // MARK: sending
 
     /// Sends what has been captured to the slot's other replicas. The operation waits for them if need be.
-    private func send(_ operation: Operation, _ put: PutCoordinator, _ view: ClusterView) {
-        var operation = operation
-        swap(&operation.served, &coordinator.served)
-        let others = coordinator.capture.takeAll(outside: operation.slot)
-        if !others.isEmpty { sendUnawaited(others, view) }
+    private func send(_ operation: consuming Operation, _ put: PutCoordinator, _ view: ClusterView) {
+        let (slot, seats) = (operation.slot, operation.seats)
+        if !coordinator.served.isEmpty { swap(&operation.served, &coordinator.served) }
+        if coordinator.capture.hasOthers(than: slot) { sendUnawaited(coordinator.capture.takeAll(outside: slot), view) }
         var id: UInt64 = 0
         if put.verdict == .pending {
             id = begin(operation)
@@ -145,15 +144,15 @@ extension Executor {
             release(operation.served)
             answer(operation.requester, operation.reply)
         }
-        encode(coordinator.capture.writes, slot: operation.slot)
+        encode(coordinator.capture.writes, slot: slot)
         coordinator.capture.reset()
-        for rank in 0..<view.replicaCount where put.isAwaited(rank) { sendWrites(operation, view, id, rank) }
+        for rank in 0..<view.replicaCount where put.isAwaited(rank) { sendWrites(slot, seats, view, id, rank) }
     }
 
     /// Sends the writes that have been put together to who sits at a rank. A stand-in is told for whom they are.
-    func sendWrites(_ operation: Operation, _ view: ClusterView, _ id: UInt64, _ rank: Int) {
-        let member = operation.member(rank, view)
-        if !operation.isStandIn(rank, view) { return sendMessage(PeerRequestCode.write, to: member, id, rank) }
+    func sendWrites(_ slot: Int, _ seats: [Int], _ view: ClusterView, _ id: UInt64, _ rank: Int) {
+        let member = view.member(slot, rank, seats)
+        if !view.isStandIn(slot, rank, seats) { return sendMessage(PeerRequestCode.write, to: member, id, rank) }
         let count = coordinator.message.count
         coordinator.message.append(UInt8(rank))
         sendMessage(PeerRequestCode.hint, to: member, id, rank)

@@ -1,4 +1,5 @@
 import Base
+import CSystem
 import Commands
 import Replication
 
@@ -64,14 +65,10 @@ struct Operation {
     var deadline: Int64
 
     /// Who sits at this rank; -1: nobody.
-    func member(_ rank: Int, _ view: ClusterView) -> Int {
-        seats.isEmpty ? view.replica(slot, rank) : seats[rank]
-    }
+    func member(_ rank: Int, _ view: ClusterView) -> Int { view.member(slot, rank, seats) }
 
     /// Whether who sits there stands in for a replica.
-    func isStandIn(_ rank: Int, _ view: ClusterView) -> Bool {
-        !seats.isEmpty && seats[rank] != view.replica(slot, rank)
-    }
+    func isStandIn(_ rank: Int, _ view: ClusterView) -> Bool { view.isStandIn(slot, rank, seats) }
 
     /// The client for whom something is being written.
     var writer: SessionPointer? {
@@ -103,16 +100,29 @@ struct Operation {
     func free() { comparison?.request.free() }
 }
 
+extension ClusterView {
+    /// `Operation.member`.
+    func member(_ slot: Int, _ rank: Int, _ seats: [Int]) -> Int { seats.isEmpty ? replica(slot, rank) : seats[rank] }
+
+    /// `Operation.isStandIn`.
+    func isStandIn(_ slot: Int, _ rank: Int, _ seats: [Int]) -> Bool {
+        !seats.isEmpty && seats[rank] != replica(slot, rank)
+    }
+}
+
 /// A loop's operations. Ids say where an operation is, which of those that have been there it is, and, in the lowest bits,
 /// which of its seats an answer is from.
-struct OperationTable {
+struct OperationTable: ~Copyable {
     private struct Place {
         var operation: Operation?
         /// Counts up with everything that comes and goes: odd while an operation is there.
         var serial: UInt64 = 0
     }
 
-    private var places: [Place] = []
+    /// `used` of `capacity` have been of use.
+    private var places: UnsafeMutablePointer<Place> = .allocate(capacity: 64)
+    private var capacity = 64
+    private var used = 0
     private var free: [Int] = []
     private(set) var count = 0
 
@@ -120,17 +130,33 @@ struct OperationTable {
     private static let rankBits: UInt64 = 6
     private static let serialMask = UInt64.max >> (rankBits + placeBits)
 
+    init() {}
+
+    deinit {
+        places.deinitialize(count: used)
+        places.deallocate()
+    }
+
     /// Answers the id, for rank 0.
     mutating func insert(_ operation: consuming Operation) -> UInt64 {
         count += 1
-        let place = free.popLast() ?? places.count
-        if place == places.count {
-            precondition(place < 1 << OperationTable.placeBits, "more operations than a loop can have clients for")
-            places.append(Place())
-        }
+        let place = free.popLast() ?? addPlace()
         places[place].serial &+= 1
         places[place].operation = operation
         return id(of: place)
+    }
+
+    private mutating func addPlace() -> Int {
+        precondition(used < 1 << OperationTable.placeBits, "more operations than a loop can have clients for")
+        if used == capacity {
+            let larger = UnsafeMutablePointer<Place>.allocate(capacity: capacity * 2)
+            larger.moveInitialize(from: places, count: used)
+            places.deallocate()
+            (places, capacity) = (larger, capacity * 2)
+        }
+        (places + used).initialize(to: Place())
+        used += 1
+        return used - 1
     }
 
     private static let rankMask: UInt64 = 1 << rankBits - 1
@@ -146,7 +172,7 @@ struct OperationTable {
     private func place(_ id: UInt64) -> Int? {
         let place = Int(id >> OperationTable.rankBits & (1 << OperationTable.placeBits - 1))
         let serial = id >> (OperationTable.rankBits + OperationTable.placeBits)
-        guard place < places.count, places[place].serial & OperationTable.serialMask == serial, serial & 1 == 1 else {
+        guard place < used, places[place].serial & OperationTable.serialMask == serial, serial & 1 == 1 else {
             return nil
         }
         return place
@@ -177,16 +203,33 @@ struct OperationTable {
         return places[place].operation.take()
     }
 
+    /// The operation is over, and there is nothing in it that is still wanted.
+    mutating func drop(_ id: UInt64) {
+        guard let place = place(id) else { return }
+        places[place].serial &+= 1
+        places[place].operation = nil
+        free.append(place)
+        count -= 1
+    }
+
+    /// Brings an operation towards the cache.
+    func prefetch(_ id: UInt64) {
+        let place = Int(id >> OperationTable.rankBits & (1 << OperationTable.placeBits - 1))
+        if place >= used { return }
+        let start = UnsafeRawPointer(places + place)
+        for line in stride(from: 0, to: MemoryLayout<Place>.size, by: 64) { cs_prefetch(start + line) }
+    }
+
     /// The ids of all that are under way.
     var ids: [UInt64] {
         if count == 0 { return [] }
-        return places.indices.filter { places[$0].operation != nil }.map { id(of: $0) }
+        return (0..<used).filter { places[$0].operation != nil }.map { id(of: $0) }
     }
 
     /// The ids, and when each was begun and ends, ms.
     func forEachTime(_ body: (UInt64, _ began: Int64, _ deadline: Int64) -> Void) {
         if count == 0 { return }
-        for place in places.indices {
+        for place in 0..<used {
             guard let began = places[place].operation?.began, let deadline = places[place].operation?.deadline else {
                 continue
             }

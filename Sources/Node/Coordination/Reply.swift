@@ -38,7 +38,8 @@ struct Reply: ExpressibleByArrayLiteral {
         output.pointee.clear()
     }
 
-    private init() {}
+    /// Nothing.
+    init() {}
 
     var count: Int { long?.count ?? Int(short) }
     var isEmpty: Bool { long == nil && short == 0 }

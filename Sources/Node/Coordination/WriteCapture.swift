@@ -51,9 +51,11 @@ struct WriteCapture: ~Copyable {
         TravellingWrite(write.dot, at: write.timestamp, after: write.predecessor, .mutation(mutation(write)))
     }
 
-    /// Takes out, and answers, what has been written in other slots; hardly ever anything.
+    /// Whether something has been written in other slots; hardly ever.
+    func hasOthers(than slot: Int) -> Bool { writes.contains { $0.slot != slot } }
+
+    /// Takes that out, and answers it.
     mutating func takeAll(outside slot: Int) -> [Write] {
-        if writes.allSatisfy({ $0.slot == slot }) { return [] }
         defer { writes.removeAll { $0.slot != slot } }
         return writes.filter { $0.slot != slot }
     }
@@ -93,7 +95,7 @@ final class ReplicatingSink: MutationSink, @unchecked Sendable {
 
     override func record(_ mutation: Mutation) {
         log?.record(mutation)
-        if mutation.travels { Executor.current?.captured(mutation) }
+        if mutation.travels { Executor.reference?._withUnsafeGuaranteedRef { $0.captured(mutation) } }
     }
 
     override func commit() { log?.commit() }

@@ -6,7 +6,7 @@ extension Executor {
     /// The libraries of functions have changed: all of them are logged, with the running command's record. Of what two
     /// loops log the higher version counts.
     func librariesChanged() {
-        node.keyspace.record(node.libraries.saved, timestamp: state.pointee.moment.wall)
+        keyspace.record(node.libraries.saved, timestamp: state.pointee.moment.wall)
     }
 }
 

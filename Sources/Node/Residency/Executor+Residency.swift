@@ -14,7 +14,7 @@ extension Executor {
         _ request: UnsafeMutablePointer<Request>, _ command: CommandPointer, lends: Bool = false
     ) -> Bool {
         state.pointee.moment.stamp &= ~AccessStamp.needsNoValue
-        guard node.keyspace.shared.pointee.awayValues != 0, state.pointee.held.isEmpty,
+        guard keyspace.shared.pointee.awayValues != 0, state.pointee.held.isEmpty,
             let values = persistence?.values
         else { return true }
         if needsNoValue(command, request.pointee.arguments, request.pointee.count) {
@@ -53,7 +53,7 @@ extension Executor {
     }
 
     private func bringBack(_ key: Key, _ database: Int, _ values: TreeValues) -> TreeValues.Outcome {
-        values.bringBack(node.keyspace, key, database: database, state.pointee.moment, waits: false, &valueBuffer)
+        values.bringBack(keyspace, key, database: database, state.pointee.moment, waits: false, &valueBuffer)
     }
 
     /// A value that has come back for one command only.

@@ -134,7 +134,7 @@ extension Executor {
 
     private func makeSpare() -> Storage {
         let new = UnsafeMutablePointer<CallState>.allocate(capacity: 1)
-        new.initialize(to: CallState(keyspace: node.keyspace, seed: state.pointee.random.next()))
+        new.initialize(to: CallState(keyspace: keyspace, seed: state.pointee.random.next()))
         prepareState(new)
         return Storage(
             batch: .allocate(capacity: Limits.batchCommands), arguments: .allocate(capacity: Limits.batchArguments),

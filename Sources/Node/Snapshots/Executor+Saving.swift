@@ -39,14 +39,14 @@ extension Executor {
     /// Decides when to save next. While a lock is taken, what was decided before holds.
     func scheduleSaving() {
         if isLoading || !node.savesFiles { return }
-        guard let writes = node.keyspace.writesUnlessLocked() else { return }
+        guard let writes = keyspace.writesUnlessLocked() else { return }
         node.snapshots.schedule(settings.savePoints, writes: writes, now: state.pointee.moment.wall)
     }
 
     private func logReason() {
         let now = node.snapshots.now
         if now.isScheduled { return }
-        let changes = node.keyspace.writesWhileLocked &- now.savedWrites
+        let changes = keyspace.writesWhileLocked &- now.savedWrites
         let seconds = state.pointee.moment.wall / 1000 - now.lastSave
         node.doors.log(.notice, "\(changes) changes in \(seconds) seconds. Saving...")
     }

@@ -106,13 +106,13 @@ extension Executor {
         // A long command may hold the partitions.
         if isAttending { return }
         let limit = settings.trackingKeysMax
-        if _fastPath(limit == 0 || node.keyspace.readKeyCount <= limit) {
+        if _fastPath(limit == 0 || keyspace.readKeyCount <= limit) {
             trackingEffort = 0
             return
         }
         trackingEffort += 1
         for _ in 0..<100 * trackingEffort {
-            if node.keyspace.readKeyCount <= limit {
+            if keyspace.readKeyCount <= limit {
                 trackingEffort = 0
                 break
             }
