@@ -58,14 +58,57 @@ import Testing
         var table = OperationTable()
         let (a, b) = (table.insert(operation(1)), table.insert(operation(2)))
         #expect(slot(OperationTable.id(b, rank: 3), &table) == 2)
-        #expect(table.remove(a)?.slot == 1)
-        #expect(slot(a, &table) == -1 && table[a]?.slot == nil && table.remove(a)?.slot == nil)
+        let first = table.remove(a)?.slot
+        #expect(first == 1)
+        let (copy, taken) = (table[a]?.slot, table.remove(a)?.slot)
+        #expect(slot(a, &table) == -1 && copy == nil && taken == nil)
         let c = table.insert(operation(3))
         #expect(c != a && slot(a, &table) == -1 && slot(c, &table) == 3)
-        #expect(table.count == 2 && Set(table.ids) == [b, c])
+        let (count, ids) = (table.count, Set(table.ids))
+        #expect(count == 2 && ids == [b, c])
         // 0 is no operation's.
         var empty = OperationTable()
         #expect(slot(0, &empty) == -1 && slot(0, &table) == -1)
+    }
+
+    /// Those that end by themselves are looked through from the oldest on, as far as they are old enough: not all that a burst
+    /// has ever needed places for.
+    @Test func operationsAreLookedThroughByAge() {
+        func operation(_ began: Int64, waits: Bool = false) -> Operation {
+            Operation(
+                work: .watch, requester: .nobody, version: 2, slot: Int(began), began: began,
+                deadline: waits ? .max : began + 10)
+        }
+        var table = OperationTable()
+        let waiting = table.insert(operation(0, waits: true))
+        var mayEnd = table.mayEnd
+        #expect(!mayEnd)
+        var ids = (0..<5000).map { table.insert(operation(Int64($0))) }
+        func begun(by latest: Int64) -> [UInt64] {
+            var found: [UInt64] = []
+            table.forEach(begunBy: latest) { id, deadline in
+                found.append(id)
+                #expect(deadline == 10 + Int64(ids.firstIndex(of: id)!))
+            }
+            return found
+        }
+        #expect(begun(by: -1).isEmpty && begun(by: 2) == Array(ids[0...2]))
+        // From the middle, the beginning and the end.
+        for i in [1, 0, 4999] { table.drop(ids[i]) }
+        #expect(begun(by: 3) == [ids[2], ids[3]])
+        ids[0] = table.insert(operation(0))
+        #expect(begun(by: 5000).count == 4998 && begun(by: 5000).last == ids[0])
+        for id in ids { _ = table.remove(id) }
+        mayEnd = table.mayEnd
+        let left = table.ids
+        #expect(!mayEnd && begun(by: 5000).isEmpty && left == [waiting])
+        // Empty, it has given back what it needed, and old ids are nobody's.
+        table.drop(waiting)
+        let next = table.insert(operation(7))
+        ids[7] = next
+        let found = (ids + [waiting]).map { slot($0, &table) }
+        mayEnd = table.mayEnd
+        #expect(mayEnd && found == (0..<5001).map { $0 == 7 ? 7 : -1 })
     }
 
     /// -1: there is no such operation.

@@ -256,15 +256,11 @@ extension Executor {
     func lookAfterOperations() {
         let now = monotonicMilliseconds
         if now < coordinator.nextLook { return }
-        var mayEnd = false
         var due: [(id: UInt64, isOver: Bool)] = []
-        coordinator.operations.forEachTime { id, began, deadline in
-            if deadline == .max { return }
-            mayEnd = true
-            if deadline <= now || began + Executor.speculationMilliseconds <= now { due.append((id, deadline <= now)) }
-        }
+        let patience = min(Executor.speculationMilliseconds, Int64(settings.cluster.requestTimeout))
+        coordinator.operations.forEach(begunBy: now - patience) { id, deadline in due.append((id, deadline <= now)) }
         for (id, isOver) in due { if isOver { giveUp(id) } else { askOthers(id) } }
-        coordinator.nextLook = mayEnd ? now + Executor.lookMilliseconds : .max
+        coordinator.nextLook = coordinator.operations.mayEnd ? now + Executor.lookMilliseconds : .max
     }
 
     private func giveUp(_ id: UInt64) {
