@@ -6,19 +6,26 @@
 /// a dot whose write is not here: dots come in one by one with their writes (`StoredSiblings`), as ranges when all keys
 /// that they may concern have been brought up to date (`claim`), or with a whole slot (`JoiningClock`).
 ///
-/// 40 bytes as long as one actor writes in the slot, which is nearly always; 16 for each other one, gaps 24 each, in blocks
-/// of memory of their own.
+/// 32 bytes as long as one actor writes in the slot and nothing is missing, which is nearly always; 16 for each other actor,
+/// gaps 24 each, in blocks of memory of their own.
 public struct SlotClock: Equatable, Hashable, Sendable {
     /// All writes of some actors up to a counter: those without a gap before them.
     public private(set) var base = VersionVector()
-    /// What is held beyond a gap.
-    private(set) var beyond = HeldRanges()
     /// What few clocks have: once, or not at all.
     private var rare: [Rare] = []
 
     private struct Rare: Equatable, Hashable, Sendable {
+        var beyond = HeldRanges()
         var superseded = CausalContext()
         var dropped = VersionVector()
+
+        var isEmpty: Bool { beyond.isEmpty && superseded.isEmpty && dropped.isEmpty }
+    }
+
+    /// What is held beyond a gap.
+    private(set) var beyond: HeldRanges {
+        get { rare.isEmpty ? HeldRanges() : rare[0].beyond }
+        set { changeRare { $0.beyond = newValue } }
     }
 
     /// What has been superseded in all keys of the slot (FLUSHALL), as far as it reaches beyond the base: its
@@ -34,10 +41,10 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         set { changeRare { $0.dropped = newValue } }
     }
 
-    private mutating func changeRare(_ change: (inout Rare) -> Void) {
+    private mutating func changeRare<R>(_ change: (inout Rare) -> R) -> R {
         if rare.isEmpty { rare = [Rare()] }
-        change(&rare[0])
-        if rare[0].superseded.isEmpty && rare[0].dropped.isEmpty { rare = [] }
+        defer { if rare[0].isEmpty { rare = [] } }
+        return change(&rare[0])
     }
 
     public init() {}
@@ -53,12 +60,12 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         if superseded != self.superseded || base != before.base || beyond != before.beyond { return nil }
     }
 
-    public var isEmpty: Bool { base.isEmpty && beyond.isEmpty && rare.isEmpty }
+    public var isEmpty: Bool { base.isEmpty && rare.isEmpty }
 
     /// Whether the write is held. Takes no memory.
     @inline(__always)
     public func contains(_ dot: Dot) -> Bool {
-        base.covers(dot) || (_slowPath(!beyond.isEmpty || !rare.isEmpty) && containsElsewhere(dot))
+        base.covers(dot) || (_slowPath(!rare.isEmpty) && containsElsewhere(dot))
     }
 
     private func containsElsewhere(_ dot: Dot) -> Bool { beyond.contains(dot) || dropped.covers(dot) }
@@ -84,19 +91,19 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     /// not been dropped.
     @inline(__always)
     private func raisesPlainly(from held: UInt64) -> Bool {
-        beyond.isEmpty && (rare.isEmpty || superseded.isEmpty && (held > 0 || dropped.isEmpty))
+        rare.isEmpty || rare[0].beyond.isEmpty && superseded.isEmpty && (held > 0 || dropped.isEmpty)
     }
 
     private mutating func insert(_ range: DotRange, at timestamp: Int64) {
         if dropped.covers(range.first) { return }
         let held = base.counter(of: range.actor)
         if range.first.counter > held + 1 {
-            beyond.insert(range, at: timestamp)
+            changeRare { $0.beyond.insert(range, at: timestamp) }
             return
         }
         // Also if the base has them all: the time may be later.
         let end = ClockEntry(Dot(actor: range.actor, counter: range.last), at: timestamp)
-        base.raise(to: beyond.takeUp(to: end))
+        base.raise(to: rare.isEmpty ? end : changeRare { $0.beyond.takeUp(to: end) })
         tidy()
     }
 
@@ -254,7 +261,9 @@ public struct SlotClock: Equatable, Hashable, Sendable {
         if actors.isEmpty { return }
         if dropped.isEmpty { dropped = actors } else { dropped.join(actors) }
         base.remove(coveredBy: dropped)
-        for entry in actors.entries { beyond.remove(actor: entry.actor) }
+        changeRare { rare in
+            for entry in actors.entries { rare.beyond.remove(actor: entry.actor) }
+        }
         tidy()
     }
 }

@@ -33,7 +33,10 @@ public final class Keyspace: @unchecked Sendable {
         tables = Keyspace.makeTables(databases)
         slotCounters = .allocate(capacity: Limits.slots)
         slotCounters.initialize(repeating: SlotCounters(), count: Limits.slots)
-        slotClocks = .allocate(capacity: Limits.slots)
+        precondition(64 % MemoryLayout<SlotClock>.stride == 0, "a slot's clock is meant to be in one cache line")
+        let clocks = UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<SlotClock>.stride * Limits.slots, alignment: 64)
+        slotClocks = clocks.bindMemory(to: SlotClock.self, capacity: Limits.slots)
         for i in 0..<Limits.partitions { prepare(i) }
     }
 

@@ -355,6 +355,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     private func lookAfterCluster() {
         peers.turnBegan()
         if peers.handler !== self { return }
+        sendPartlyAnswered()
         resumeAnswered()
         lookAfterOperations()
         if index == 0, let cluster, cluster.isFounded {

@@ -75,8 +75,10 @@ struct SessionMode: OptionSet {
     /// CLIENT TRACKING: what it reads is remembered.
     static let tracking = SessionMode(rawValue: 4096)
 
-    /// Replies to earlier requests wait for other nodes (`SessionDetails.replies`).
+    /// Replies to earlier requests wait for other nodes (`Session.replies`).
     static let owed = SessionMode(rawValue: 1 << 21)
+    /// Some replies can be sent, others are awaited (`Coordinator.partlyAnswered`).
+    static let partlyAnswered = SessionMode(rawValue: 1 << 22)
 
     /// Modes that the hot path must leave to the slow one.
     static let special = SessionMode(rawValue: 0x1fff | 3 << 20)

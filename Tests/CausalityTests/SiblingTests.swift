@@ -223,6 +223,6 @@ import Testing
         #expect(MemoryLayout<Dot>.size == 8)
         #expect(MemoryLayout<ClockEntry>.size == 16)
         #expect(MemoryLayout<DotRange>.size == 16)
-        #expect(MemoryLayout<SlotClock>.size == 40)
+        #expect(MemoryLayout<SlotClock>.size == 32)
     }
 }

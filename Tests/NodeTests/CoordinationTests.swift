@@ -380,6 +380,28 @@ import Testing
         #expect(received == expected)
     }
 
+    /// Replies that come a moment apart are sent together; one that is there waits no longer than that for the next.
+    @Test func aReplyWaitsForTheNextForAMoment() throws {
+        let world = try World(seed: 21)
+        let keys = (0..<100).map { "k\($0)" }
+        let answered = try #require(keys.first { world.replicas(of: $0)[0] == 1 })
+        let unanswered = try #require(keys.first { world.replicas(of: $0)[0] == 2 })
+        let client = world.clients[0]
+        func time(_ lines: String) throws -> Int64 {
+            client.send(Array(lines.utf8))
+            var received = ""
+            let came = world.cluster.run(limit: 1000) {
+                received += client.take()
+                return received.hasSuffix("\r\n")
+            }
+            #expect(received == "+OK\r\n")
+            return try #require(came)
+        }
+        world.cluster.pause(2)
+        let alone = try (0..<10).map { _ in try time("SET \(answered) 1\r\n") }
+        #expect(try time("SET \(answered) 1\r\nSET \(unanswered) 1\r\n") <= alone.max()! + 1)
+    }
+
     @Test func aNodeIsKilledAndComesBack() throws {
         let world = try World(seed: 6)
         for i in 0..<50 { world.ask(i % 3, "SET key:\(i) before") }

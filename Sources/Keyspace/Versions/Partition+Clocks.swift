@@ -138,10 +138,7 @@ extension Keyspace {
         cs_prefetch(partition)
         cs_prefetch(partition + 64)
         cs_prefetch(slotCounters + slot)
-        let clock = UnsafeRawPointer(slotClocks + slot)
-        cs_prefetch(clock)
-        // It may reach into the next line.
-        cs_prefetch(clock + (MemoryLayout<SlotClock>.size - 1))
+        cs_prefetch(slotClocks + slot)
     }
 
     /// The actors that this node has heard of.

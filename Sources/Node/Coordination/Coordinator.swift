@@ -27,6 +27,8 @@ struct Coordinator: ~Copyable {
     var guests: [SessionPointer] = []
     /// Clients that waited, and that what has been captured has served.
     var served: [ServedWaiter] = []
+    /// Clients to whom some replies can be sent while they wait for more: in the next turn, together with what that brings.
+    var partlyAnswered: [SessionPointer] = []
     /// Clients that go on in the next turn.
     var resumable: [SessionPointer] = []
     /// Of the command of another node that runs: by how many nodes it has been sent on.
@@ -210,7 +212,8 @@ extension Executor {
     }
 
     /// A reply has come that the client has been waiting for: it is sent if it is its turn. What it tells of may not be
-    /// durable yet.
+    /// durable yet. Most of what else a pipeline waits for comes a moment later: what does not complete it waits for the next
+    /// turn, a millisecond at most, so that a pipeline's replies take one send more often than several.
     func deliver(_ reply: Reply, to session: SessionPointer, _ number: UInt64) {
         session.pointee.replies.fill(number, reply)
         tellsOfChange()
@@ -223,11 +226,26 @@ extension Executor {
         }
         if link.pointee.state.contains(.waiting) { link.pointee.state.insert(.answered) }
         if link.pointee.output.overLimit { closeForOutput(session) }
-        markDirty(link)
+        if session.pointee.replies.isEmpty || session.pointee.mode.contains(.closing) {
+            markDirty(link)
+        } else if !link.pointee.output.isEmpty && !session.pointee.mode.contains(.partlyAnswered) {
+            session.pointee.mode.insert(.partlyAnswered)
+            coordinator.partlyAnswered.append(session)
+        }
+    }
+
+    /// At the beginning of a turn.
+    func sendPartlyAnswered() {
+        for session in coordinator.partlyAnswered {
+            session.pointee.mode.remove(.partlyAnswered)
+            markDirty(session.pointee.link)
+        }
+        coordinator.partlyAnswered.removeAll(keepingCapacity: true)
     }
 
     /// The client is gone: nobody waits for its replies. Its writes go on.
     func abandonReplies(_ session: SessionPointer) {
+        if session.pointee.mode.contains(.partlyAnswered) { coordinator.partlyAnswered.removeAll { $0 == session } }
         if session.pointee.replies.isEmpty { return }
         for id in coordinator.operations.ids {
             _ = coordinator.operations.update(id) { operation in
@@ -245,6 +263,7 @@ extension Executor {
     /// How long the loop may sleep, ms; `Int64.max`: as long as it likes.
     func coordinatorSleep(_ monotonic: UInt64) -> Int64 {
         if !coordinator.capture.isEmpty || !coordinator.resumable.isEmpty || !coordinator.served.isEmpty { return 0 }
+        if !coordinator.partlyAnswered.isEmpty { return 1 }
         var next = coordinator.nextLook
         if index == 0, cluster?.isFounded ?? false {
             next = min(next, coordinator.nextCatchUp, coordinator.handOver.next)

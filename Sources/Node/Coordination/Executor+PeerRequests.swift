@@ -53,7 +53,7 @@ extension Executor: PeerRequests {
             let key = Key(name)
             guesses.prefetchBucket(key.partition, key.hash)
             if request.code != PeerRequestCode.compare { keyspace.prefetchSlot(key.slot) }
-            routes?.prefetch(key.slot)
+            if request.code == PeerRequestCode.command { routes?.prefetch(key.slot) }
             coordinator.expected.append(key)
         }
         for key in coordinator.expected { guesses.prefetchEntry(key.partition, key.hash) }
