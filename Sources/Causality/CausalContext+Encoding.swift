@@ -10,7 +10,7 @@ extension CausalContext {
         dictionary.encode(dots, to: &output)
     }
 
-    public init(_ reader: inout CausalReader, _ dictionary: ActorDictionary) throws(CausalityError) {
+    public init(_ reader: inout CausalReader, _ dictionary: borrowing ActorDictionary) throws(CausalityError) {
         let base = VersionVector(each: try dictionary.entries(&reader, isVector: true))
         let dots = try dictionary.entries(&reader, isVector: false)
         guard let context = CausalContext(base, exact: Array(dots)) else { throw .corrupt }

@@ -30,7 +30,7 @@ extension SlotClock {
         }
     }
 
-    public init(_ reader: inout CausalReader, _ dictionary: ActorDictionary) throws(CausalityError) {
+    public init(_ reader: inout CausalReader, _ dictionary: borrowing ActorDictionary) throws(CausalityError) {
         let base = VersionVector(each: try dictionary.entries(&reader, isVector: true))
         let held = try SlotClock.readBeyond(&reader, dictionary)
         let superseded = try CausalContext(&reader, dictionary)

@@ -20,7 +20,7 @@ extension Executor {
         wantsElements = false
         statistics.add(.commandsProcessed, batchCount)
         lastTicks = cs_ticks()
-        pausing = node.pause.until != 0 || isMonitored || node.busy.kind != nil || cluster != nil
+        pausing = node.pause.until != 0 || isMonitored || busy.kind != nil || cluster != nil
         let persistence = persistence
         let isLogged = persistence != nil
         let writeDelay = persistence?.writeDelay ?? 0

@@ -97,7 +97,7 @@ extension Executor {
         if isLoading && !command.pointee.flags.contains(.loading) {
             return reject(session, command, "\(Executor.loadingText)")
         }
-        if let kind = node.busy.kind, !command.pointee.flags.contains(.allowBusy) {
+        if let kind = busy.kind, !command.pointee.flags.contains(.allowBusy) {
             return reject(session, command, "\(Executor.busyText(kind))")
         }
         if isPaused(session, command, words, count) { return pause(session, from: request.pointee.start) }

@@ -14,6 +14,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
     /// What the hot path needs of the node, without the way there.
     let commandIndex: CommandIndex
     let keyspace: Keyspace
+    let busy: BusyScripts
     let partitions: UnsafeMutablePointer<Partition>
     /// Whether another thread works on the key space. While there is one loop only, and no thread that flushes
     /// or repairs, a lock would keep nobody out; the hot path then spares itself two atomic instructions.
@@ -144,6 +145,7 @@ public final class Executor: LinkHandler, @unchecked Sendable {
         self.node = node
         self.index = index
         keyspace = node.keyspace
+        busy = node.busy
         commandIndex = node.commands.index
         broker = node.broker
         valueless = Executor.valueless(node.commands)

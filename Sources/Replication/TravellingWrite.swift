@@ -162,7 +162,7 @@ extension TravellingWrite {
     fileprivate var isPlain: Bool { predecessor == nil && beyond == nil }
 
     fileprivate init(
-        _ reader: inout CausalReader, _ dot: Dot, _ dictionary: ActorDictionary
+        _ reader: inout CausalReader, _ dot: Dot, _ dictionary: borrowing ActorDictionary
     ) throws(CausalityError) {
         let timestamp = try reader.timestamp()
         var predecessor: Dot?

@@ -17,8 +17,15 @@ public final class Peers {
     var sessionOptions = PeerSessionOptions()
 
     /// By member.
-    private var outgoing: [OutgoingPeer?] = []
-    private var incoming: [IncomingPeer?] = []
+    private var outgoing: [OutgoingPeer?] = [] {
+        didSet { asking = outgoing.map { $0.map(Unmanaged.passUnretained) } }
+    }
+    private var incoming: [IncomingPeer?] = [] {
+        didSet { answering = incoming.map { $0.map(Unmanaged.passUnretained) } }
+    }
+    /// The same, for looking at one without counting references.
+    private var asking: [Unmanaged<OutgoingPeer>?] = []
+    private var answering: [Unmanaged<IncomingPeer>?] = []
     private var generation: UInt32 = 0
     /// Accepted connections that have not proved yet whose they are.
     private var greeting = 0
@@ -104,12 +111,17 @@ public final class Peers {
     /// follows. The payload is copied.
     /// - Parameter id: comes back with the answer.
     public func request(_ member: Int, code: UInt8, id: UInt64, timeLeft: UInt32, payload: ByteView) -> Bool {
-        guard let peer = outgoing[member] ?? open(member) else { return false }
+        let message = PeerMessage(.request, code: code, timeLeft: timeLeft, id: id, payload: payload)
+        if let peer = asking[member] { return peer._withUnsafeGuaranteedRef { send(message, over: $0) } }
+        return open(member).map { send(message, over: $0) } ?? false
+    }
+
+    /// The connection stays on the list whatever becomes of it.
+    private func send(_ message: PeerMessage, over peer: OutgoingPeer) -> Bool {
         if peer.session.state == .idle {
             peer.session.start(now: now, into: &directives)
             obey(peer)
         }
-        let message = PeerMessage(.request, code: code, timeLeft: timeLeft, id: id, payload: payload)
         guard peer.session.send(message, now: now) else { return false }
         touch(peer)
         return true
@@ -118,18 +130,27 @@ public final class Peers {
     /// Answers a request; in vain, and without harm, if its connection has ended meanwhile. The payload is copied. It is
     /// not sent before what the turn has changed is as durable as `appendfsync` wants.
     public func respond(_ via: PeerReturn, id: UInt64, code: UInt8, payload: ByteView) {
-        guard Int(via.place) < incoming.count, let peer = incoming[Int(via.place)], peer.generation == via.generation,
-            peer.link != nil
-        else { return }
+        let place = Int(via.place)
+        guard place < answering.count, let peer = answering[place] else { return }
+        peer._withUnsafeGuaranteedRef { respond($0, via, id, code, payload) }
+    }
+
+    private func respond(_ peer: IncomingPeer, _ via: PeerReturn, _ id: UInt64, _ code: UInt8, _ payload: ByteView) {
+        if peer.generation != via.generation || peer.link == nil { return }
         let waiting = peer.channel.waiting
         if waiting > Peers.responseBytesMax {
             let mebibytes = waiting >> 20
-            return end(peer, "\(mebibytes) MB of responses are unread")
+            return endAnswering(peer.place, "\(mebibytes) MB of responses are unread")
         }
-        if payload.count > peer.channel.payloadBytesMax { return end(peer, "a response is too long") }
+        if payload.count > peer.channel.payloadBytesMax { return endAnswering(peer.place, "a response is too long") }
         if via.turn != turnStarted { executor.tellsOfChange() }
         peer.respond(id, code: code, payload: payload)
         touch(peer)
+    }
+
+    /// Ends a connection that is held by nobody else meanwhile.
+    private func endAnswering(_ place: Int, _ reason: String) {
+        if let peer = incoming[place] { end(peer, reason) }
     }
 
     /// At the end of the turn there is something to send, maybe.

@@ -27,7 +27,7 @@ extension Executor {
         if isAttending { return }
         isAttending = true
         noteTurn()
-        let reading = node.busy.kind != nil
+        let reading = busy.kind != nil
         let held = (session.map(hold) ?? []) + (parsing.map(hold) ?? [])
         var others: [SessionPointer] = []
         if reading { others = putOthersBack(running: session) }
@@ -148,7 +148,7 @@ extension Executor {
     @inline(never)
     func waitForLock(_ partition: PartitionPointer) -> Bool {
         while !Partition.lock(partition, microseconds: 1000) {
-            if node.busy.kind != nil { return false }
+            if busy.kind != nil { return false }
             attendRunning()
         }
         return true
@@ -186,7 +186,7 @@ extension Executor {
     /// BUSY, to a client whose command cannot have its locks.
     @inline(never)
     func refuseBusy(_ session: SessionPointer, _ command: CommandPointer) {
-        let text = Executor.busyText(node.busy.kind ?? .scripts)
+        let text = Executor.busyText(busy.kind ?? .scripts)
         reject(session, command, "\(text)")
     }
 }
