@@ -24,6 +24,12 @@ public struct Key {
         slot = -1
     }
 
+    /// Whether it was made of these very bytes, where they lie.
+    @inline(__always)
+    public func isMade(of bytes: ByteView) -> Bool {
+        slot >= 0 && view.start == bytes.start && view.count == bytes.count
+    }
+
     /// Which of the 256 partitions holds the key.
     @inline(__always)
     public var partition: Int { slot &>> 6 }

@@ -29,7 +29,16 @@ public struct CausalReader {
     }
 
     /// One varint for each number: a second form of the same bytes is none.
+    @inline(__always)
     public mutating func varint() throws(CausalityError) -> UInt64 {
+        if _fastPath(at < bytes.count && bytes[at] < 0x80) {
+            at &+= 1
+            return UInt64(bytes[at &- 1])
+        }
+        return try longVarint()
+    }
+
+    private mutating func longVarint() throws(CausalityError) -> UInt64 {
         let before = at
         guard let value = bytes.varint(at: &at) else { throw .corrupt }
         if at - before > 1 && bytes[at - 1] == 0 { throw .corrupt }

@@ -193,7 +193,7 @@ public struct SlotClock: Equatable, Hashable, Sendable {
     public func hasInBase(_ dot: Dot) -> Bool { hasWithoutGap(dot) }
 
     /// Whether nothing is missing below anything that is held.
-    public var isDense: Bool { beyond.isEmpty }
+    public var isDense: Bool { rare.isEmpty || rare[0].beyond.isEmpty }
 
     // MARK: comparing
 

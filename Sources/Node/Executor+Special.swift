@@ -104,7 +104,9 @@ extension Executor {
         if inMulti && !isTransactionCommand(command) { return queue(session, command, words, count) }
         if !bringValues(request, command) { return }
         if let cluster, cluster.isFounded {
+            coordinator.known = request.pointee.key
             coordinate(session, command, words, count, cluster)
+            coordinator.known = noKey
             if isMonitored { showMonitors(session, command, words, count) }
             return
         }

@@ -7,6 +7,7 @@ public enum SlotDigest {
     public static func of(_ clock: SlotClock, _ actors: ActorTable) -> UInt64 {
         var digest: UInt64 = 0
         for entry in clock.base.entries { digest &+= mix(actors.id(at: entry.actor), entry.counter, 1) }
+        if clock.isDense { return digest }
         for range in clock.held { digest &+= mix(actors.id(at: range.actor), range.last, range.first.counter) }
         return digest
     }

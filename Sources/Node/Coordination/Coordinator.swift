@@ -19,8 +19,11 @@ struct Coordinator: ~Copyable {
     var response = ByteBuffer()
     /// Actors that messages have named lately.
     var dictionaries = ActorDictionaryCache()
-    /// Keys of requests that have come and are yet to be served.
+    /// Keys of requests that have come and are yet to be served, and how many of them have been.
     var expected: [Key] = []
+    private var expectedServed = 0
+    /// A key of the request that is being coordinated, which need not be hashed again; made of its words.
+    var known = Key()
     /// Whose session other nodes' commands run in; made when the first comes.
     var proxy: SessionPointer?
     /// Sessions that wait in place of other nodes' clients.
@@ -50,6 +53,22 @@ struct Coordinator: ~Copyable {
         output.initialize(to: OutputBuffer())
         direct = .allocate(capacity: 1)
         direct.initialize(to: OutputBuffer())
+    }
+
+    mutating func forgetExpected() {
+        expected.removeAll(keepingCapacity: true)
+        expectedServed = 0
+    }
+
+    /// The key of these bytes of a request that was expected. Requests are served in order.
+    mutating func key(_ bytes: ByteView) -> Key {
+        while expectedServed < expected.count {
+            let key = expected[expectedServed]
+            if key.isMade(of: bytes) { return key }
+            if key.view.start > bytes.start { break }
+            expectedServed += 1
+        }
+        return Key(bytes)
     }
 
     deinit {

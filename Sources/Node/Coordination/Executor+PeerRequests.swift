@@ -45,8 +45,8 @@ extension Executor: PeerRequests {
 
     /// Has memory fetch what requests will look at: they wait for it together instead of one after another.
     func expect(_ requests: UnsafeBufferPointer<PeerMessage>) {
+        coordinator.forgetExpected()
         if requests.count < 2 || isLoading { return }
-        coordinator.expected.removeAll(keepingCapacity: true)
         let routes = cluster?.routes
         for request in requests {
             guard let name = firstKey(request) else { continue }
@@ -89,6 +89,8 @@ extension Executor: PeerRequests {
             let session = mayWait(command) ? makeProxy() : proxy(forwarded.version)
             session.pointee.version = forwarded.version
             session.pointee.consistency = forwarded.consistency
+            if words.count > 1 { coordinator.known = coordinator.key(words[1]) }
+            defer { coordinator.known = noKey }
             coordinate(.peer(via, id: id), session, command, start, words.count, view)
             if session != coordinator.proxy && session.pointee.details.guest == nil { freeProxy(session) }
         }
@@ -181,7 +183,7 @@ extension Executor: PeerRequests {
         #endif
         mutation.dot = write.dot
         mutation.timestamp = write.timestamp
-        let key = Key(mutation.key)
+        let key = coordinator.key(mutation.key)
         if mutation.isWhole {
             try apply(whole: mutation, superseding: context, key)
             return nil

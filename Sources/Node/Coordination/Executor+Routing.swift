@@ -208,7 +208,7 @@ extension Executor {
         _ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int
     ) -> Key {
         let first = Int(command.pointee.firstKey)
-        return first > 0 && first < count ? Key(words[first]) : Key()
+        return first > 0 && first < count ? key(words[first]) : noKey
     }
 
     private func runHere(

@@ -172,7 +172,14 @@ extension Executor {
     /// The key of a request that names just one.
     @inline(__always)
     func onlyKey(_ command: CommandPointer, _ words: UnsafeMutablePointer<ByteView>, _ count: Int) -> Key? {
-        onlyKeyWord(command, count).map { Key(words[$0]) }
+        onlyKeyWord(command, count).map { key(words[$0]) }
+    }
+
+    /// A word's key, hashed if it is not known.
+    @inline(__always)
+    func key(_ word: ByteView) -> Key {
+        let known = coordinator.known
+        return known.isMade(of: word) ? known : Key(word)
     }
 
     @inline(__always)
