@@ -34,11 +34,13 @@ public final class Keyspace: @unchecked Sendable {
         slotCounters = .allocate(capacity: Limits.slots)
         slotCounters.initialize(repeating: SlotCounters(), count: Limits.slots)
         precondition(64 % MemoryLayout<SlotClock>.stride == 0, "a slot's clock is meant to be in one cache line")
-        let clocks = UnsafeMutableRawPointer.allocate(
-            byteCount: MemoryLayout<SlotClock>.stride * Limits.slots, alignment: 64)
+        // Pages of their own: what nobody writes to takes no memory, and is not counted as such.
+        guard let clocks = cs_map_pages(Keyspace.clockBytes) else { preconditionFailure("no memory for clocks") }
         slotClocks = clocks.bindMemory(to: SlotClock.self, capacity: Limits.slots)
         for i in 0..<Limits.partitions { prepare(i) }
     }
+
+    private static let clockBytes = MemoryLayout<SlotClock>.stride * Limits.slots
 
     private static func makeTables(_ databases: Int) -> UnsafeMutablePointer<PartitionDatabase> {
         precondition(MemoryLayout<PartitionDatabase>.stride == 128, "a lookup is meant to read one cache line")
@@ -75,7 +77,7 @@ public final class Keyspace: @unchecked Sendable {
         partitions.deallocate()
         tables.deallocate()
         slotCounters.deallocate()
-        slotClocks.deallocate()
+        cs_unmap_pages(slotClocks, Keyspace.clockBytes)
         shared.pointee.packing.free()
         shared.pointee.siblingFigures.free()
         shared.deinitialize(count: 1)
